@@ -160,6 +160,7 @@ FIGURES = Figures(
         peak="peak_aqi",
         because="dominant_pollutant",
         names=("episode", "episodes"),
+        open="is_open",
     ),
 )
 """Names and colours of the categories: US EPA, Technical Assistance Document for the Reporting of Daily Air Quality."""

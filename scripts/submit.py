@@ -103,7 +103,7 @@ def _submit(command: list[str], *, in_cluster: bool) -> int:
     check_java()
     check_java_libraries()
     warehouse = open_workspace(settings).warehouse.uri
-    manager = check_cluster(settings, warehouse)
+    manager = check_cluster(settings, warehouse, in_cluster=in_cluster)
     run_id = new_run_id()
     archive = spark_archive(settings, warehouse, _say)
     on_yarn = yarn_conf(settings, run_id, warehouse, archive, in_cluster=in_cluster)

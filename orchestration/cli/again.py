@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from orchestration.core.partitions.hulls import hulls
 from orchestration.core.partitions.keys import PartitionSet
-from orchestration.core.planning.commands import told
+from orchestration.core.planning.commands import first_commands
 
 _KEY = "orchestration.again"
 
@@ -28,7 +28,7 @@ def how_to_go_on() -> str:
     commands = _remembered()
     if not commands:
         return "call the same command again to go on"
-    return "\n  ".join(["to go on call", *told(commands)])
+    return "\n  ".join(["to go on call", *first_commands(commands)])
 
 
 def how_to_mend() -> str:
@@ -36,7 +36,7 @@ def how_to_mend() -> str:
     commands = _remembered()
     if not commands:
         return "Mend the cause and call the same command again: what is right already is left alone."
-    return "\n  ".join(["Mend the cause and call, as what is right already is left alone:", *told(commands)])
+    return "\n  ".join(["Mend the cause and call, as what is right already is left alone:", *first_commands(commands)])
 
 
 def with_days(days: object) -> list[str]:

@@ -186,7 +186,8 @@ def rename(
         click.echo(f"{old} is {new} now.", err=as_json)
     for location in found.still_named:
         click.echo(
-            f"still named {old!r}: {location}. Change it; until then {old} is a location that was never fetched.",
+            f"still named {old!r}: {location}. Change it: until then runs that would fetch {old} anew are refused, "
+            "and fetch it in a warehouse without kept answers.",
             err=True,
         )
     emit(found.to_json, as_json)

@@ -24,10 +24,10 @@ record_columns_option = click.option(
 
 def check_alone(given: Mapping[str, object]) -> None:
     """Raises UsageError if an option about partitions is given besides. given: name of an option → its value."""
-    if told := [name for name, value in given.items() if value]:
+    if options := [name for name, value in given.items() if value]:
         raise UsageError(
-            f"--record-columns makes no partition, and {told[0]} is about partitions",
-            f"Leave out {' and '.join(told)}, or --record-columns.",
+            f"--record-columns makes no partition, and {options[0]} is about partitions",
+            f"Leave out {' and '.join(options)}, or --record-columns.",
         )
 
 

@@ -68,9 +68,9 @@ def _of_section(settings: list[Shown], section: str | None) -> list[Shown]:
     found = [one for one in settings if one.key == section or one.key.startswith(f"{section}.")]
     if not found:
         known = {".".join(one.key.split(".")[: section.count(".") + 1]) for one in settings}
-        told = unknown_names("setting", [section], known)
-        assert told is not None, "what begins so was found else"
-        raise UsageError(*told)
+        problem = unknown_names("setting", [section], known)
+        assert problem is not None, "what begins so was found else"
+        raise UsageError(*problem)
     return found
 
 

@@ -15,6 +15,7 @@ from orchestration.core.errors import UsageError
 from orchestration.core.json_value import JsonValue
 from orchestration.engine.executor import materialize
 from orchestration.engine.project import Project
+from orchestration.engine.whereabouts import shown
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.fitting import Column, Kind, print_table
 from orchestration.reports.rows import read_rows
@@ -34,8 +35,11 @@ def run_demo(
         flags = {**simulated, "warehouse": {"uri": str(folder)}}
         workspace = Workspace.open(project, project.load(profile, flags=flags))
         request = workspace.requested(workspace.catalog.keys, f"last:{days}")
-        with Live(errors) if errors.is_terminal and console is not None else Quiet(errors) as listener:
-            summary = materialize(workspace, request, listener, title=f"demo · last {days} days")
+        tables_of = f"{len(workspace.catalog)} tables of the last {days} days"
+        first = f"Making {tables_of} in {shown(workspace)}, from a bundled simulator of the source."
+        kind = Live if errors.is_terminal and console is not None else Quiet
+        with kind(errors, first) as listener:
+            summary = materialize(workspace, request, listener, title=f"demo · last {days} days", where_told=True)
     if console is None:
         said: dict[str, JsonValue] = {
             "warehouse": workspace.warehouse.uri,

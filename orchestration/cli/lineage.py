@@ -84,7 +84,7 @@ def lineage(
     if output is not None:
         check_output(output)
     workspace = open_workspace(profile)
-    text, notes = _told(workspace, selection, form, wanted, days, location_names(locations))
+    text, notes = _rendered(workspace, selection, form, wanted, days, location_names(locations))
     for note in notes:
         click.echo(f"note: {note}", err=True)
     if output is not None:
@@ -106,10 +106,10 @@ def _wanted(*, columns: bool, days: str | None, locations: str) -> str | None:
     return "columns" if columns else None if days is None else "partition"
 
 
-def _told(
+def _rendered(
     workspace: Workspace, selection: str, form: str, wanted: str | None, days: str | None, locations: list[str]
 ) -> tuple[str, list[str]]:
-    """The text, and what is to be known besides."""
+    """The lineage as text in a format, and notes about it."""
     if wanted == "columns":
         return _of_columns(workspace, selection, form)
     try:
@@ -159,8 +159,8 @@ def _print(text: str, *, styled: bool) -> None:
 
     for line in text.splitlines():
         shown = Text.from_ansi(line)
-        facts, told, _ = shown.plain.partition(ABOUT)
-        if told:
+        facts, separator, _ = shown.plain.partition(ABOUT)
+        if separator:
             if console.width - len(facts) >= LEAST_ROOM:
                 shown.truncate(console.width, overflow="ellipsis")
             else:

@@ -112,9 +112,9 @@ class Pace:
         tables = self.tables_left
         named = f"{tables} table" if tables == 1 else f"{tables} tables"
         if self.chunks_done < self.chunks:
-            told = [f"{self.chunks_done} of {self.chunks} chunks", *([f"then {named}"] if tables else [])]
+            parts = [f"{self.chunks_done} of {self.chunks} chunks", *([f"then {named}"] if tables else [])]
         elif tables:
-            told = [f"{named} to go"]
+            parts = [f"{named} to go"]
         else:
             return f"{self.chunks} of {self.chunks} chunks" if self.chunks else "done"
-        return ", ".join(filter(None, [*told, self.left_in_words]))
+        return ", ".join(filter(None, [*parts, self.left_in_words]))

@@ -126,8 +126,8 @@ def show_plan(workspace: Workspace, request: Request, as_json: bool, current: Cu
 
     def print_all() -> None:
         print_plan(console_for_people(), made)
-        if told := told_if_new(workspace):
-            click.echo(told)
+        if notice := told_if_new(workspace):
+            click.echo(notice)
 
     emit(made.to_json, as_json, print_all)
     return 0

@@ -32,13 +32,13 @@ def print_plan(console: Console, plan: Plan) -> None:
         reads = Counter(
             f"{item.asset} (step)" if item.step else f"{item.asset} (version {item.version})" for item in step.inputs
         )
-        told = [what if times == 1 else f"{what[:-1]}s: {times})" for what, times in reads.items()]
+        lines = [what if times == 1 else f"{what[:-1]}s: {times})" for what, times in reads.items()]
         rows.append(
             [
                 step.asset,
                 partitions_in_words(step.partitions),
                 str(step.may_rewrite or ""),
-                "\n".join(told),
+                "\n".join(lines),
                 step.reason,
             ]
         )
@@ -115,8 +115,8 @@ def where_to_look(run_id: str) -> list[str]:
 def _print_causes(console: Console, summary: RunSummary) -> None:
     """Each once, with what went with it; what the plan left out is told with the plan."""
     found = causes_of(replace(summary.plan, left_out=()), summary.outcomes)
-    told, more = found.foremost(CAUSES)
-    for cause in told:
+    shown, more = found.foremost(CAUSES)
+    for cause in shown:
         style, where = STYLE_OF_STATE[cause.what], at_partitions(cause.asset, cause.partitions)
         console.print(
             f"[{style}]{cause.what}[/{style}] {where}: {escape(cause.message)}",
@@ -129,8 +129,13 @@ def _print_causes(console: Console, summary: RunSummary) -> None:
 
 
 def _print_chunks(console: Console, chunks: Sequence[ChunkOutcome]) -> None:
+    """A line per chunk. A step's table counts partitions of one table; here rows of all tables are counted, and days at
+    locations once, however many tables have them."""
     columns = [Column("chunk", Kind.KEY), Column("state", Kind.KEY)]
-    columns += [*(Column(name, Kind.NUMBER) for name in ("partitions", "rows", "seconds")), Column("error")]
+    columns += [
+        *(Column(name, Kind.NUMBER) for name in ("days × locations", "rows of all tables", "seconds")),
+        Column("error"),
+    ]
     rows: list[list[str]] = []
     first: dict[str, str] = {}
     told_below = any(chunk.untried for chunk in chunks)
@@ -153,6 +158,6 @@ def _rows_of_chunks(chunks: Sequence[ChunkOutcome], first: dict[str, str], *, to
         error = chunk.error if first.setdefault(kind, chunk.name) == chunk.name else f"as in {first[kind]}"
         style = STYLE_OF_STATE[chunk.state]
         seconds = "" if chunk.seconds is None else f"{chunk.seconds:.1f}"
-        told = "" if not chunk.error else "told below" if told_below else escape(error)
+        problem = "" if not chunk.error else "told below" if told_below else escape(error)
         state = f"[{style}]{chunk.state}[/{style}]"
-        yield [chunk.name, state, str(len(chunk.partitions)), str(chunk.rows or ""), seconds, told]
+        yield [chunk.name, state, str(len(chunk.partitions)), str(chunk.rows or ""), seconds, problem]

@@ -35,10 +35,13 @@ BAR_WIDTH = 20
 
 class Quiet:
     """Says what a person must know at once (the run waits for another one), and of a backfill a line for every chunk
-    that is done, and for every table that is made after them."""
+    that is done, and for every table that is made after them.
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    first: a line that is said when something begins to be made.
+    """
+
+    def __init__(self, console: Console, first: str = "") -> None:
+        self.console, self._first = console, first
         self._pace: Pace | None = None
         self._untried: set[str] = set()
         self._lock = threading.Lock()
@@ -56,6 +59,8 @@ class Quiet:
 
     def planned(self, plan: Plan) -> None:
         self._pace = Pace(plan)
+        if plan.steps and self._first:
+            self.console.print(self._first, highlight=False, markup=False, soft_wrap=True)
 
     def starting(self, what: str) -> None: ...
 
@@ -80,8 +85,8 @@ class Quiet:
             if any(problem.after for problem in outcome.problems) and not outcome.succeeded:
                 self._untried.add(step.chunk)  # the summary says how many there were, and why
             after = 0 < pace.chunks == pace.chunks_done and not step.chunk
-            told = step.chunk not in self._untried if chunk_done else after
-        if told:
+            is_due = step.chunk not in self._untried if chunk_done else after
+        if is_due:
             self.say_step(outcome, f"chunk {step.chunk}" if chunk_done else step.asset, pace.in_words())
 
     def say_step(self, outcome: StepOutcome, what: str, how_far: str) -> None:
@@ -95,8 +100,8 @@ class Live(Quiet):
     """A line for the whole run, with a bar as long as partitions are counted, and one for every step while it runs and
     after it is done."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
+    def __init__(self, console: Console, first: str = "") -> None:
+        super().__init__(console, first)
         self._progress = _Lines(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -158,13 +163,13 @@ class Live(Quiet):
     def _tell(self) -> None:
         pace = self._pace
         if pace is not None and self._whole is not None:
-            told = f"{pace.partitions_done:,} of {pace.partitions:,} partitions"
+            counted = f"{pace.partitions_done:,} of {pace.partitions:,} partitions"
             self._progress.update(
                 self._whole,
                 description="made",
                 total=pace.partitions,
                 completed=pace.partitions_done,
-                told=", ".join(filter(None, [told, pace.left_in_words])),
+                told=", ".join(filter(None, [counted, pace.left_in_words])),
             )
 
 

@@ -54,6 +54,23 @@ def as_lines(rows: pa.Table, names: Sequence[str]) -> Iterator[str]:
         yield (" " * GAP).join(parts).rstrip()
 
 
+def as_records(rows: pa.Table, width: int) -> Iterator[str]:
+    """A paragraph a row, a line a column, for a terminal that the key alone is too wide for.
+
+    Columns without a value are left out; a value that does not fit beside its name stands below it.
+    """
+    names = [name for name in rows.column_names if rows[name].null_count < max(rows.num_rows, 1)]
+    cells = _cells(rows.select(names))
+    widest = max((len(value) for of in cells for value in of[1:] if len(value) <= width // 2), default=0)
+    room = min(max(map(len, names), default=0), width - GAP - widest)
+    for number in range(1, rows.num_rows + 1):
+        if number > 1:
+            yield ""
+        for name, of in zip(names, cells, strict=True):
+            beside = f"{name.ljust(room)}{' ' * GAP}{of[number]}"
+            yield from [beside.rstrip()] if len(beside) <= width else [name, f"{' ' * GAP}{of[number]}"]
+
+
 def that_fit(rows: pa.Table, key: Sequence[str], width: int) -> list[str]:
     """The columns of ``rows`` that fit beside one another: those of the key, then in their order what there is room
     for; made-up ids come last, columns without a value not at all."""

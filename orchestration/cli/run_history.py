@@ -66,8 +66,8 @@ def runs(run: str | None, output: Path | None, limit: int, profile: str | None, 
         return 0
     from orchestration.reports.run_told import print_run, read_run
 
-    told = read_run(workspace, run)
-    for note in told.notes:
+    one = read_run(workspace, run)
+    for note in one.notes:
         click.echo(f"note: {note}", err=True)
-    emit(told.to_json, as_json, lambda: print_run(console_for_people(), told))
+    emit(one.to_json, as_json, lambda: print_run(console_for_people(), one))
     return 0

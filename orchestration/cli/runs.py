@@ -109,8 +109,10 @@ def materialize(
 def _show_hourly(workspace: Workspace, request: Request, as_json: bool) -> int:
     """Print the plan for what sources send now; 1 where one does not answer."""
     from orchestration.core.planning.request import Hourly
+    from orchestration.engine.changes.locations import check_ready
     from orchestration.engine.observation import observe_sources
 
+    check_ready(workspace, request)
     if isinstance(request, Hourly) and request.beyond:
         click.echo(gap_in_words(request.beyond, request.fill), err=True)
     observed = observe_sources(workspace, request)

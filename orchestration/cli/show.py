@@ -163,20 +163,24 @@ def _named(columns: str, known: Sequence[str]) -> list[str]:
     names = list(dict.fromkeys(name.strip() for name in columns.split(",") if name.strip()))
     if not names:
         raise UsageError("--columns names no column", f"Columns are {', '.join(known)}.")
-    if told := unknown_names("column", names, known, "Columns"):
-        raise UsageError(*told)
+    if problem := unknown_names("column", names, known, "Columns"):
+        raise UsageError(*problem)
     return names
 
 
 def _print_table(rows: pa.Table, key: Sequence[str], *, chosen: bool) -> None:
-    """As a table; on a terminal only of columns with values that fit, unless they were chosen. The others are told."""
-    from orchestration.cli.rows import as_lines, that_fit
+    """As a table; on a terminal only of columns with values that fit, unless they were chosen. The others are told. If
+    a terminal is too narrow for the key, a line a column."""
+    from orchestration.cli.rows import as_lines, as_records, that_fit
 
     console, names = console_for_people(), rows.column_names
     fit = that_fit(rows, key, console.width) if console.is_terminal and not chosen else names
-    for line in as_lines(rows, fit):
+    lines = list(as_lines(rows, fit))
+    if console.is_terminal and not chosen and rows.num_rows and max(map(len, lines)) > console.width:
+        lines, fit = list(as_records(rows, console.width)), names
+    for line in lines:
         click.echo(line)
     if left := [name for name in names if name not in fit and rows[name].null_count < rows.num_rows]:
-        told = f"{len(fit)} of {len(fit) + len(left)} columns; --columns A,B for others, --format csv for all:"
-        click.echo(fill(told, console.width, break_on_hyphens=False), err=True)
+        hint = f"{len(fit)} of {len(fit) + len(left)} columns; --columns A,B for others, --format csv for all:"
+        click.echo(fill(hint, console.width, break_on_hyphens=False), err=True)
         click.echo(fill(", ".join(left), console.width, initial_indent="  ", subsequent_indent="  "), err=True)

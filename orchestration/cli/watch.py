@@ -63,8 +63,8 @@ def _watch(settings: Settings, once: bool, as_json: bool) -> int:
         found = made.observe()
         _show(found.incidents, as_json, healthy=found.is_healthy)
         return 0 if found.is_healthy else 1
-    told = ", ".join(channels)
-    click.echo(f"looks every {settings.alerts.every_seconds:g} s, tells {told} (Ctrl-C ends it)", err=True)
+    receivers = ", ".join(channels)
+    click.echo(f"looks every {settings.alerts.every_seconds:g} s, tells {receivers} (Ctrl-C ends it)", err=True)
     try:
         made.forever()
     except KeyboardInterrupt:

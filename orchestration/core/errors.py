@@ -253,8 +253,8 @@ def in_a_line(error: BaseException) -> str:
     first, *rest = [line for line in lines if line] or [""]
     said = [first, *(line for line in rest if not line.startswith(_TRACE))]
     causes = [line for line in said if line.startswith(_CAUSE)]
-    told = [first, *causes] if causes else said[:2]
-    return f"{type(error).__name__}: {' '.join(told)}".removesuffix(": ")[:_MOST]
+    shown = [first, *causes] if causes else said[:2]
+    return f"{type(error).__name__}: {' '.join(shown)}".removesuffix(": ")[:_MOST]
 
 
 def unknown_names(
@@ -270,8 +270,8 @@ def unknown_names(
         return None
     listed = sorted(known)
     near = dict.fromkeys(one for name in unknown for one in get_close_matches(name, listed, n=1))
-    told = f"{what} {unknown[0]!r} is" if len(unknown) == 1 else f"{what}s {', '.join(map(repr, unknown))} are"
+    subject = f"{what} {unknown[0]!r} is" if len(unknown) == 1 else f"{what}s {', '.join(map(repr, unknown))} are"
     remedy = (
         f"Did you mean {' and '.join(map(repr, near))}?" if near else f"{known_ones} are {', '.join(listed) or 'none'}."
     )
-    return f"{told} unknown", remedy
+    return f"{subject} unknown", remedy

@@ -145,13 +145,13 @@ class Asking:
         """The error for a limit that lasts longer than the run may wait."""
         setting = f"sources.limit_wait_minutes ({self._most_seconds / 60:g})"
         if self._waits:
-            told = f"waited {self._waited_seconds / 60:.0f} min for it, {self._waits} times in a row"
+            reason = f"waited {self._waited_seconds / 60:.0f} min for it, {self._waits} times in a row"
             remedy = "Another program may use up the same address or key: `aqi doctor` says what the source answers. "
         else:
-            told = f"it lasts until {iso(until)}"
+            reason = f"it lasts until {iso(until)}"
             remedy = ""
         remedy += f"The same command goes on after {iso(until)}; for a longer wait raise sources.limit_wait_minutes."
-        message = f"{error.message}; {told}, and longer than {setting} no run waits"
+        message = f"{error.message}; {reason}, and longer than {setting} no run waits"
         longer = SourceLimited(message, remedy, error.until, error.wait_seconds)
         longer.attempts_left = error.attempts_left
         return longer

@@ -55,12 +55,14 @@ def materialize(
     flow_run_id: str = "",
     make_engine: MakeEngine | None = None,
     wait: bool = False,
+    where_told: bool = False,
 ) -> RunSummary:
     """Materialize what ``request`` asks for. The summary has failures of steps; anything else raises LakehouseError.
 
     If there is nothing to do, no lock is taken and no engine is started. title: the name of the flow run. flow_run_id:
     the flow run in which this is called, and whose tasks the steps become; empty for a flow run of their own. wait:
-    whether to wait for limits of sources, as long as the settings allow. The lock is held meanwhile.
+    whether to wait for limits of sources, as long as the settings allow. The lock is held meanwhile. where_told:
+    whether the caller says where the tables go; else a new warehouse is told.
     """
     settings, spans = workspace.settings, Spans()
     askings = Askings(wait, listener.warned, most_seconds=settings.sources.limit_wait_minutes * 60)
@@ -115,14 +117,14 @@ def materialize(
                 current = workspace.current(None if observed is None else observed.sent)
                 plan, states = workspace.plan(request, current)
             listener.planned(plan)
-            if told := told_if_new(workspace):
-                listener.warned(told)
+            if not where_told and (message := told_if_new(workspace)):
+                listener.warned(message)
             for line in foreign_columns(workspace, request.assets, states):
                 listener.warned(line)
         if restart is not None:
             restart.begin()
-            if restart.told:
-                listener.warned(restart.told)
+            if restart.notice:
+                listener.warned(restart.notice)
         record = record_of(plan)
         record.begin()
         if (events := RunEvents.of(workspace, run_id, title, flow_name, listener.warned, spans)) is not None:
@@ -135,8 +137,8 @@ def materialize(
             if plan.steps:
                 changing.pop_all()  # the run goes on, and ends below
         if not plan.steps:
-            told = record.unwritten
-            return _summary(request, run_id, plan, (), states, spans, title, flow_run_id, unwritten=told)
+            message = record.unwritten
+            return _summary(request, run_id, plan, (), states, spans, title, flow_run_id, unwritten=message)
         states = workspace.states(tuple(request.assets)) if plan.tables else states
         largest = max(len(step.all_partitions) for step in plan.steps) * ROWS_A_PARTITION
         with spans.span(Phase.SESSION):

@@ -40,11 +40,11 @@ class SourceObservation:
     def problems(self) -> list[str]:
         """A line for each request that failed."""
         errors = [item for asset in self.assets for item in self.source.errors(asset).items()]
-        told = [f"{task}: {explain(error)}" for task, error in errors if not isinstance(error, SourceNotAsked)]
+        messages = [f"{task}: {explain(error)}" for task, error in errors if not isinstance(error, SourceNotAsked)]
         if not_asked := [(task, error) for task, error in errors if isinstance(error, SourceNotAsked)]:
             left = PartitionSet.union_of(task.partitions for task, _ in not_asked)
-            told.append(f"not asked: {left}" if told else f"{left}: {explain(not_asked[0][1])}")
-        return told
+            messages.append(f"not asked: {left}" if messages else f"{left}: {explain(not_asked[0][1])}")
+        return messages
 
     def keep_moments(self, workspace: Workspace, plan: Plan, run_id: str) -> None:
         """Record when sources were asked in vain: for partitions that no step of ``plan`` makes."""

@@ -64,8 +64,8 @@ class Refolding:
         """
         latest = self._of.latest
         there = {key: state.last_asked for key, state in before.items() if state is not None}
-        found = {key for key, told in there.items() if self._arrived[key].asked < told <= latest}
-        last = {key for key, told in there.items() if told > latest}
+        found = {key for key, moment in there.items() if self._arrived[key].asked < moment <= latest}
+        last = {key for key, moment in there.items() if moment > latest}
         since = min((self._arrived[key].asked for key in there), default=LAST)
         for file in self._raw.of(self._of.asset.key, PartitionSet.from_keys(there), since) if there else ():
             about = [key for key in there if self._arrived[key].asked < file.asked and key in file.partitions]
@@ -89,15 +89,15 @@ class Refolding:
         if self._new is not None:
             replies += self._at_hand(wanted, replies)
         replies.sort(key=lambda reply: reply.asked)
-        told: dict[PartitionKey, list[int]] = {}
+        numbers_of: dict[PartitionKey, list[int]] = {}
         for number, reply in enumerate(replies):
             for key in reply.digests:
                 if since.get(key, "") <= reply.asked and self._moment(key, reply.asked) <= until.get(key, LAST):
-                    told.setdefault(key, []).append(number)
+                    numbers_of.setdefault(key, []).append(number)
         folded: dict[PartitionKey, Folded] = {}
         owned: list[dict[PartitionKey, int]] = [{} for _ in replies]
         for key in wanted:
-            numbers = sorted(told.get(key, []), key=lambda number: self._order(key, replies[number]))
+            numbers = sorted(numbers_of.get(key, []), key=lambda number: self._order(key, replies[number]))
             if key in since and not self._are_all_there(key, [replies[number] for number in numbers]):
                 continue
             state, owners = self._fold(key, {number: replies[number] for number in numbers})
@@ -131,13 +131,13 @@ class Refolding:
         """When the first answer was asked for that matters for an existing partition."""
         moments = [] if key not in self._arrived else [self._arrived[key].asked]
         record = self._of.own.records.get(key)
-        moments += [asked for asked, _ in _told(record) if asked]
+        moments += [asked for asked, _ in _answers_of(record) if asked]
         return min(moments, default="")
 
     def _until(self, key: PartitionKey) -> str:
         """When the last recorded answer of a partition was asked for; later than everything where none is recorded."""
-        told = [asked for asked, _ in _told(self._of.own.trusted(key)) if asked]
-        return max((self._moment(key, asked) for asked in told), default=LAST)
+        moments = [asked for asked, _ in _answers_of(self._of.own.trusted(key)) if asked]
+        return max((self._moment(key, asked) for asked in moments), default=LAST)
 
     def _moment(self, key: PartitionKey, asked: str) -> str:
         """When an answer was asked for, by the clocks of the recorded answers after it."""
@@ -150,10 +150,10 @@ class Refolding:
         """Sorts answers by time. Within the same second, a fetched answer comes last, and a recorded one after an
         unrecorded one."""
         moment, own = self._moment(key, reply.asked), (reply.asked, reply.digests[key])
-        told, arrived = _told(self._of.own.trusted(key)), self._arrived.get(key)
-        location = told.index(own) if own in told else -1
+        recorded, arrived = _answers_of(self._of.own.trusted(key)), self._arrived.get(key)
+        location = recorded.index(own) if own in recorded else -1
         if arrived is not None and own == (arrived.asked, arrived.digest):
-            location = len(told)
+            location = len(recorded)
         return moment, moment == reply.asked, location  # whose clock was ahead came before
 
     def _are_all_there(self, key: PartitionKey, replies: Iterable[_Reply]) -> bool:
@@ -162,7 +162,7 @@ class Refolding:
         kept = {(reply.asked, reply.digests[key]) for reply in replies}
         if record is not None and record.rows and not record.answers:
             return False
-        return kept.issuperset(_told(record))
+        return kept.issuperset(_answers_of(record))
 
     def _at_hand(self, wanted: PartitionSet, kept: Sequence[_Reply]) -> list[_Reply]:
         """The fetched answers that are not kept: one for each moment."""
@@ -255,9 +255,9 @@ def _gone(asset: str, partitions: PartitionSet, hours: int, repair: bool) -> War
     )
 
 
-def _told(record: PartitionRecord | None) -> list[tuple[str, str]]:
+def _answers_of(record: PartitionRecord | None) -> list[tuple[str, str]]:
     """When each recorded answer was asked for, and its digest."""
     if record is None:
         return []
-    told = [(one.asked, one.digest) for one in record.answers]
-    return told + [(one.asked, one.digest) for one in record.turned_away]
+    answers = [(one.asked, one.digest) for one in record.answers]
+    return answers + [(one.asked, one.digest) for one in record.turned_away]

@@ -46,8 +46,8 @@ class RestartRecord:
         self._begun = found or Begun(run_id, iso(datetime.now(UTC)))
 
     @property
-    def told(self) -> str:
-        """What people are told when a restart goes on; empty where it begins."""
+    def notice(self) -> str:
+        """A sentence for people when an earlier restart goes on; empty where a new one begins."""
         if not self._goes_on:
             return ""
         count = sum(len(of) for of in self._begun.done.values())

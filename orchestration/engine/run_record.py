@@ -181,11 +181,11 @@ class RunRecord:
 
     def _write(self, entry: RunEntry) -> bool:
         """Whether it could be written."""
-        told = write_down(self._workspace, entry)
-        if told:
-            self._warn(told)
-        self.unwritten = told
-        return not told
+        problem = write_down(self._workspace, entry)
+        if problem:
+            self._warn(problem)
+        self.unwritten = problem
+        return not problem
 
 
 def write_down(workspace: Workspace, entry: RunEntry) -> str:
@@ -194,12 +194,12 @@ def write_down(workspace: Workspace, entry: RunEntry) -> str:
     try:
         journal.write(entry)
     except OSError as error:
-        told = f"the journal of runs could not be written ({in_a_line(error)})"
+        text = f"the journal of runs could not be written ({in_a_line(error)})"
         try:
             journal.keep_aside(entry)
         except OSError as second:
-            return f"{told}, nor {journal.aside} ({in_a_line(second)}): nothing else will know of run {entry.run_id}"
-        return f"{told}; run {entry.run_id} is kept at {journal.aside} until the next run can write it down"
+            return f"{text}, nor {journal.aside} ({in_a_line(second)}): nothing else will know of run {entry.run_id}"
+        return f"{text}; run {entry.run_id} is kept at {journal.aside} until the next run can write it down"
     return ""
 
 

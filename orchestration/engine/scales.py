@@ -70,8 +70,8 @@ def told_of_run(
             notes = [f"whether {scale.title} changed could not be told ({in_a_line(error)})"]
         if notes:
             last = max(at for at, of in enumerate(outcomes) if of.step.asset == key and of.written)
-            told = replace(outcomes[last], notes=(*outcomes[last].notes, *notes))
-            outcomes = (*outcomes[:last], told, *outcomes[last + 1 :])
+            noted = replace(outcomes[last], notes=(*outcomes[last].notes, *notes))
+            outcomes = (*outcomes[:last], noted, *outcomes[last + 1 :])
     return outcomes
 
 
@@ -107,8 +107,8 @@ def read_changed_scales(workspace: Workspace) -> list[ChangedScale]:
         of = [one for one in read if one.at in present]
         if of:
             locations = tuple(sorted({one.location for one in of}))
-            told = tuple(in_words(of, scale, key, present))
-            found.append(ChangedScale(key, scale.title, min(one.day for one in of), locations, told))
+            sentences = tuple(in_words(of, scale, key, present))
+            found.append(ChangedScale(key, scale.title, min(one.day for one in of), locations, sentences))
     return found
 
 

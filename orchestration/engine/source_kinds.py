@@ -74,7 +74,7 @@ class SourceKinds:
             others = met - (self.of(asset) or frozenset(sorted(met)[:1]))
             if others and not self._mixed:
                 there = self.of(asset) or met - others
-                raise SourceOfOtherKind(self._told(asset, there, others), self._remedy(asset))
+                raise SourceOfOtherKind(self._message(asset, there, others), self._remedy(asset))
             self._met[asset] = met
 
     def to_say(self, asset: Asset, state: TableState) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ class SourceKinds:
         another kind meanwhile."""
         met, there = self._met.get(asset.key, ANYTHING), kinds_of(state)
         if there and met - there and not self._mixed:
-            raise SourceOfOtherKind(self._told(asset.key, there, met - there), REMEDY)
+            raise SourceOfOtherKind(self._message(asset.key, there, met - there), REMEDY)
         return () if met <= there else tuple(sorted(met | there))
 
     def check_all(self, catalog: Catalog, keys: Iterable[str], sources: Mapping[str, object]) -> None:
@@ -94,10 +94,10 @@ class SourceKinds:
                 continue
             kind = source.kind
             if kind and kind not in there:
-                told = f"{self._told(asset.key, there, {kind})} ({source.address})"
-                raise UsageError(told, self._remedy(asset.key))
+                message = f"{self._message(asset.key, there, {kind})} ({source.address})"
+                raise UsageError(message, self._remedy(asset.key))
 
-    def _told(self, asset: str, there: Iterable[str], others: Iterable[str]) -> str:
+    def _message(self, asset: str, there: Iterable[str], others: Iterable[str]) -> str:
         if left := self._left(asset):
             made = f"{', '.join(sorted(left))} in {self._uri} were made of {kinds_in_words(there)}"
             return f"{made}, which are not in {asset} any more, and its source sends {kinds_in_words(others)}"

@@ -38,6 +38,7 @@ from orchestration.engine.folding import Rows
 from orchestration.engine.frames import Frames, StoredRows, conform
 from orchestration.engine.lineage.of_steps import ColumnsOfStep, is_as_declared
 from orchestration.engine.run_context import RunContext
+from orchestration.engine.unknown_columns import naming_unknown_columns
 from resources.delta.warehouse import condition, is_conflict
 from resources.machine import failpoints
 from resources.machine.memory import give_back
@@ -242,9 +243,11 @@ class EngineWorld:
 
     def _with_columns(self, made: Made[KeptRows], code_part: str, columns: ColumnsOfStep) -> Made[KeptRows]:
         with self._spans.span(Phase.CHECK):
-            told = columns.told()
-        notes = (told.note,) if told.note else ()
-        return replace(made, columns_of={code_part: told.lineage.text}, differences=told.differences, notes=notes)
+            recorded = columns.result()
+        notes = (recorded.note,) if recorded.note else ()
+        return replace(
+            made, columns_of={code_part: recorded.lineage.text}, differences=recorded.differences, notes=notes
+        )
 
     def _batches(self, partitions: PartitionSet, *, whole_locations: bool = False) -> list[PartitionSet]:
         """The partitions in batches for which the engine has enough memory."""
@@ -284,10 +287,11 @@ class EngineWorld:
                 frames = [self._frames.read(reading) for reading in inputs]
             if columns is not None:
                 frames = columns.marked(frames)
-        frame = self._context.engine().call(asset, frames, self._context.arguments(asset))
-        if frame is None:
-            raise CheckFailed(f"{asset.key}: the function returned no DataFrame", "Return the rows of the table.")
-        frame = conform(frame, asset, self._context.contracts[asset.key])
+        with naming_unknown_columns(asset, self._context):
+            frame = self._context.engine().call(asset, frames, self._context.arguments(asset))
+            if frame is None:
+                raise CheckFailed(f"{asset.key}: the function returned no DataFrame", "Return the rows of the table.")
+            frame = conform(frame, asset, self._context.contracts[asset.key])
         if columns is not None:
             columns.read(frame, None if asset.source is not None else [reading.of for reading in inputs])
         if any(mapping.window is not None for mapping in asset.upstream):

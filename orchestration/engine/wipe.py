@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -44,11 +44,11 @@ class Wipe:
         """A line for what is there, and one for what is not; all partitions are named, as they are asked for."""
         lines = []
         if self.partitions:
-            told = f"{counted(len(self.partitions), 'partition')}, {counted(self.rows, 'row')}"
-            lines.append(f"remove {_all_of(self.asset, self.partitions)} ({told})")
+            amount = f"{counted(len(self.partitions), 'partition')}, {counted(self.rows, 'row')}"
+            lines.append(f"remove {_all_of(self.asset, self.partitions)} ({amount})")
         if lacking := self.failed - self.partitions:
-            told = counted(len(lacking), "partition")
-            lines.append(f"forget {_all_of(self.asset, lacking)} ({told} that could not be made)")
+            amount = counted(len(lacking), "partition")
+            lines.append(f"forget {_all_of(self.asset, lacking)} ({amount} that could not be made)")
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -72,6 +72,12 @@ def planned_wipes(workspace: Workspace, request: Selected) -> list[Wipe]:
     """
     tables = _tables(workspace, request)
     return _wipes(workspace, request, tables)
+
+
+def failed_at(workspace: Workspace, keys: Iterable[str]) -> PartitionSet:
+    """The days and locations at which the last attempt to make any of ``keys`` failed."""
+    entries = Journal(workspace.warehouse.uri).entries()
+    return PartitionSet.union_of(last_failed(entries, key) for key in keys).without_null()
 
 
 def _tables(workspace: Workspace, request: Selected) -> dict[str, TableState]:
@@ -134,5 +140,5 @@ def _write_down(
     ended, process = datetime.now(UTC), (os.getpid(), socket.gethostname())
     title, seconds = f"wipe {run_name(keys, which)}", (ended - began).total_seconds()
     entry = RunEntry(run_id, title, iso(began), iso(ended), RunState.COMPLETED, *process, seconds, wiped=wiped)
-    if told := write_down(workspace, entry):
-        listener.warned(told)
+    if problem := write_down(workspace, entry):
+        listener.warned(problem)

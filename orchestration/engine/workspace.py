@@ -194,8 +194,8 @@ class Workspace:
     def check_locations(self, locations: Sequence[str], also: Iterable[str] = ()) -> None:
         """Raises PartitionRangeError for locations that are neither configured nor among ``also``."""
         known = {location.key for location in self.settings.locations}.union(also)
-        if told := unknown_names("location", locations, known):
-            raise PartitionRangeError(*told)
+        if problem := unknown_names("location", locations, known):
+            raise PartitionRangeError(*problem)
 
     def requested(
         self,
@@ -269,12 +269,16 @@ class Workspace:
         return found
 
     def to_wipe(self, keys: Sequence[str], days: str | None, locations: Sequence[str] = ()) -> Selected:
-        """The request of `aqi wipe`. Named locations without a range: all their days, configured or not."""
+        """The request of `aqi wipe`. Named locations without a range: all their days, configured or not, also those of
+        which the last attempt failed."""
+        from orchestration.engine.wipe import failed_at
+
         keys = in_range(self.catalog, keys, days)
         if not locations:
             return self.requested(keys, days)
         tables = self.states(keys)
         present = PartitionSet.union_of(tables[key].present for key in keys if key in tables).without_null()
+        present |= failed_at(self, keys)
         self.check_locations(locations, present.locations)
         there = present.restrict(locations=locations)
         if days is not None:

@@ -14,7 +14,7 @@ from psutil import virtual_memory
 
 from orchestration.core.errors import LakehouseError, MachineError, UsageError
 from orchestration.core.source import REAL
-from orchestration.engine.changes.locations import check_swapped, locations_of
+from orchestration.engine.changes.locations import check_renamed, check_swapped, locations_of
 from orchestration.engine.changes.tables import foreign_columns, table_changes, troubles
 from orchestration.engine.project import Project
 from orchestration.engine.source_kinds import kinds_in_words, kinds_of
@@ -34,7 +34,7 @@ from resources.prefect.server import configured_api_url
 from resources.settings.load import Settings
 from resources.spark.driver import JARS_FOLDER, check_java_libraries, class_archive, spark_archive_uri
 from resources.spark.java import check_java
-from resources.spark.on_yarn import check_master, executor_mebibytes, resolve_warehouse
+from resources.spark.on_yarn import check_containers, check_master, executor_mebibytes, resolve_warehouse
 from resources.storage.files import open_files
 
 LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
@@ -133,7 +133,7 @@ def _damaged(workspace: Workspace) -> list[Finding]:
     try:
         states = workspace.states(workspace.catalog.keys)
     except LakehouseError:
-        return []  # told of the tables as a whole
+        return []  # the finding about ``tables`` reports it
     found = []
     for key, state in states.items():
         if state.damage is not None and (trouble := state.damage.trouble) is not None:
@@ -145,7 +145,8 @@ def _damaged(workspace: Workspace) -> list[Finding]:
 
 
 def _tables(workspace: Workspace) -> str:
-    """Raises UsageError if a table cannot be written, or if a change of tables was broken off."""
+    """How many tables exist, with their changes. Raises UsageError if a table cannot be written, or if a change of
+    tables was broken off."""
     keys = workspace.catalog.keys
     Pending(workspace.warehouse.uri).check(frozenset(keys))
     states = workspace.states(keys)
@@ -153,17 +154,20 @@ def _tables(workspace: Workspace) -> str:
     in_trouble = troubles(states)
     if others := [why for key, why in blocked.items() if key not in in_trouble]:
         raise UsageError("; ".join(others))
-    told = [change.text for change in changes] + foreign_columns(workspace, keys, states)
-    told += [
+    notes = [change.text for change in changes] + foreign_columns(workspace, keys, states)
+    notes += [
         f"{key} has {kinds_in_words(kinds)}" for key, state in states.items() if (kinds := kinds_of(state)) - {REAL}
     ]
-    return f"{len(states)} of {len(keys)} are there" + "".join(f"; {text}" for text in told)
+    return f"{len(states)} of {len(keys)} are there" + "".join(f"; {text}" for text in notes)
 
 
 def _locations(workspace: Workspace) -> str:
-    """Raises UsageError if facts have no row in the table of locations, or if two locations have swapped
-    coordinates.
+    """How many locations are configured.
+
+    Raises UsageError if facts have no row in the table of locations, if a location has another key in the warehouse, or
+    if two locations have swapped coordinates.
     """
+    check_renamed(workspace)
     check_swapped(workspace)
     found = locations_of(workspace)
     if found.without_row and Pending(workspace.warehouse.uri).read() is None:
@@ -172,12 +176,12 @@ def _locations(workspace: Workspace) -> str:
                       found.without_row.items()),
             f"Make it: aqi materialize {found.table}; or remove these rows: aqi wipe --locations KEY.",
         )  # fmt: skip
-    told = f"{len(workspace.settings.locations)} are configured"
+    text = f"{len(workspace.settings.locations)} are configured"
     if found.gone:
         shown = [f"{key} ({count} partitions are kept)" for key, count in list(found.gone.items())[:GONE_SHOWN]]
         more = len(found.gone) - len(shown)
-        told += f"; no longer configured: {', '.join(shown)}{f' and {more} more' if more else ''}"
-    return told
+        text += f"; no longer configured: {', '.join(shown)}{f' and {more} more' if more else ''}"
+    return text
 
 
 def _master(settings: Settings) -> str:
@@ -193,7 +197,7 @@ def _resource_manager(conf: HadoopConf) -> str:
 
 def _executors(manager: ResourceManager, settings: Settings) -> str:
     mebibytes = executor_mebibytes(settings)
-    manager.check_container(mebibytes, settings.yarn.executor_cores, "an executor")
+    check_containers(manager, settings)
     return f"{settings.yarn.executors} of {mebibytes} MiB and {settings.yarn.executor_cores} cores"
 
 
@@ -242,7 +246,8 @@ def _python() -> str:
 
 
 def _embedded() -> str:
-    """Raises MachineError if pysail is missing, cannot be loaded, or has another version than the locked one."""
+    """The version of pysail. Raises MachineError if pysail is missing, cannot be loaded, or is not the locked
+    version."""
     found, locked = check_installed(), _locked("pysail")
     if locked and found != locked:
         raise MachineError(f"pysail {found}, but {locked} is the one that was tested", "Run `make setup`.")
@@ -265,7 +270,7 @@ def _locked(package: str) -> str:
 
 
 def _memory(settings: Settings) -> str:
-    """Raises UsageError if the machine has less memory than the embedded engine may take."""
+    """The memory of the embedded engine. Raises UsageError if the machine has less than the engine may take."""
     total, wanted = virtual_memory().total, settings.embedded.memory_bytes
     text = f"{settings.embedded.memory} for the embedded engine, of {total / 2**30:.1f} GiB"
     if wanted > total:
@@ -274,7 +279,9 @@ def _memory(settings: Settings) -> str:
 
 
 def _scratch(workspace: Workspace) -> str:
-    """Raises MachineError if there is no room on disk for rows that do not fit into memory."""
+    """The scratch folder and its free space. Raises MachineError if there is no room for rows that do not fit into
+    memory.
+    """
     warehouse = workspace.warehouse.folder
     assert warehouse is not None, "it is a folder"
     folder = warehouse / SCRATCH

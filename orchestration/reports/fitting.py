@@ -83,7 +83,8 @@ def fitted(
             before = row[0].plain
         of_row = _row([row[at] for at in beside], shown, widths)
         of_row += _all_below([(columns[at], row[at]) for at in below], width - len(indent))
-        lines += [Text.assemble(indent, line) for line in of_row]
+        if not headed or any(line.plain for line in of_row):
+            lines += [Text.assemble(indent, line) if line.plain else line for line in of_row]
     return lines
 
 
@@ -162,16 +163,19 @@ def _row(cells: Sequence[Text], columns: Sequence[Column], widths: Sequence[int]
 
 
 def _all_below(cells: Sequence[tuple[Column, Text]], width: int) -> list[Text]:
-    """The lines of the cells below their row: first numbers and keys together, then one text after the other."""
-    short = [
-        Text.assemble((f"{of.name} ", "dim"), cell) for of, cell in cells if of.kind is not Kind.TEXT and cell.plain
-    ]
+    """The lines of the cells below their row: first numbers and keys together, then one text after the other. A key
+    that needs the room is below its name."""
     lines: list[Text] = []
-    for cell in short:
-        if lines and lines[-1].cell_len + GAP + cell.cell_len <= width:
-            lines[-1] = Text.assemble(lines[-1], " " * GAP, cell)
+    for of, cell in cells:
+        if of.kind is Kind.TEXT or not cell.plain:
+            continue
+        named = Text.assemble((f"{of.name} ", "dim"), cell)
+        if lines and lines[-1].cell_len + GAP + named.cell_len <= width:
+            lines[-1] = Text.assemble(lines[-1], " " * GAP, named)
+        elif INDENT + named.cell_len <= width:
+            lines.append(Text.assemble(" " * INDENT, named))
         else:
-            lines.append(Text.assemble(" " * INDENT, cell))
+            lines += [Text.assemble(" " * INDENT, (of.name, "dim")), Text.assemble(" " * (INDENT + GAP), cell)]
     texts = [_below(of.name, cell, width) for of, cell in cells if of.kind is Kind.TEXT]
     return [*lines, *(line for part in texts for line in part)]
 

@@ -47,7 +47,7 @@ def check_room(folder: Path) -> float:
     if free < FREE_GIB:
         raise MachineError(f"{folder}: only {free:.1f} GiB are free", f"Make room: at least {FREE_GIB} GiB.")
     disk = os.statvfs(place)
-    if disk.f_files and disk.f_favail < FREE_FILES:  # some file systems count none
+    if disk.f_files and disk.f_favail < FREE_FILES:  # some file systems do not count files
         raise MachineError(
             f"{folder}: only {disk.f_favail} more files fit on its disk (inodes)",
             f"Make room: remove small files (`df -i`), until {FREE_FILES} fit.",
@@ -78,7 +78,7 @@ def _why_not_writable(folder: Path) -> str:
         if not folder.is_dir():
             raise NotADirectoryError(20, os.strerror(20))
         if not os.access(folder, os.W_OK | os.X_OK):
-            with tempfile.TemporaryFile(dir=folder):  # to be told why
+            with tempfile.TemporaryFile(dir=folder):  # raises the error that says why
                 pass
     except OSError as error:
         return error.strerror or str(error)

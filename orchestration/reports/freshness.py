@@ -25,8 +25,9 @@ def to_json(
 ) -> dict[str, Any]:
     """A lag as JSON values. Instants in whole seconds, hours in thousandths.
 
-    holes: of its asset. since: the first wanted day at its location, where one is declared; ``missing`` is then the
-    number of missing partitions. state: of its table; ``trouble`` says what is wrong with the table, and what mends it.
+    holes: those of its asset. since: the first wanted day at its location, where one is declared; ``missing`` is then
+    the number of missing partitions. state: that of its table; ``trouble`` says what is wrong with the table, and what
+    mends it.
     """
     trouble = None if state is None else in_trouble(lag.asset, state)
     missing = 0 if holes is None else len(holes.missing.days_of(lag.location))
@@ -54,7 +55,7 @@ def in_trouble(key: str, state: TableState) -> str | None:
 def print_lags(console: Console, found: Sequence[Lag], tables: Mapping[str, TableState] | None = None) -> None:
     """Print for each asset one line for all locations with the same lag, the worst first; further lines are summed up.
 
-    tables: states; each table in trouble gets a line below.
+    tables: asset → state of its table; each damaged table gets a line below.
     """
     columns = [Column("asset", Kind.KEY), Column("location"), Column("covered until", Kind.KEY)]
     columns += [Column("lag", Kind.NUMBER), Column("target", Kind.NUMBER), Column("", Kind.KEY)]
@@ -62,15 +63,15 @@ def print_lags(console: Console, found: Sequence[Lag], tables: Mapping[str, Tabl
     by_asset: dict[str, list[Lag]] = {}
     for lag in found:
         by_asset.setdefault(lag.asset, []).append(lag)
-    told = {key: why for key, state in (tables or {}).items() if (why := in_trouble(key, state)) is not None}
+    troubles = {key: why for key, state in (tables or {}).items() if (why := in_trouble(key, state)) is not None}
     for asset, of_asset in by_asset.items():
         for location, until, *rest in _rows(of_asset):
-            table.append([asset, location, "damaged" if until == NEVER and asset in told else until, *rest])
+            table.append([asset, location, "damaged" if until == NEVER and asset in troubles else until, *rest])
     if found:
         print_table(console, columns, table, markup=True, group=True)
     else:
         console.print("None of these assets has days.")
-    for key, why in told.items():
+    for key, why in troubles.items():
         console.print(f"{key}: {why}", markup=False, highlight=False, soft_wrap=True)
 
 

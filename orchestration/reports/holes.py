@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from orchestration.core.partitions.keys import PartitionKey, PartitionSet
-from orchestration.core.planning.commands import told
+from orchestration.core.planning.commands import first_commands
 from orchestration.core.state.freshness import Judgement, State
 from orchestration.core.state.holes import HOLE, WANTED, Holes
 from orchestration.core.state.judged import Alike
@@ -43,12 +43,12 @@ def _with_mark(alike: Alike, partitions: PartitionSet, mark: str) -> Alike:
     def add(judgement: Judgement) -> Judgement:
         return replace(judgement, marks=(*judgement.marks, mark))
 
-    told_before: Callable[[PartitionKey], Judgement] = alike.told
+    judgement_before: Callable[[PartitionKey], Judgement] = alike.judgement_of
     return replace(
         alike,
         partitions=partitions,
         judgement=add(alike.judgement),
-        told=lambda key: add(told_before(key)),
+        judgement_of=lambda key: add(judgement_before(key)),
     )
 
 
@@ -64,7 +64,7 @@ def in_words(workspace: Workspace, found: Mapping[str, Holes]) -> list[str]:
         if some:
             lines.append(f"In no table, between days that are there: {_counted(some)}. {of_whom}. Fill them:")
             keys = [key for key, of in found.items() if of.gaps & some]
-            lines += [f"  {line}" for line in told(workspace.fill_commands(some, keys))]
+            lines += [f"  {line}" for line in first_commands(workspace.fill_commands(some, keys))]
     return lines
 
 
@@ -72,7 +72,7 @@ def missing_in_words(workspace: Workspace, found: Mapping[str, Holes]) -> list[s
     """The wanted partitions that do not exist, with the commands that make them; empty where all exist."""
     if not (missing := all_missing(found)):
         return []
-    fill = told(workspace.fill_commands(missing, _of(found, lambda of: of.missing)))
+    fill = first_commands(workspace.fill_commands(missing, _of(found, lambda of: of.missing)))
     return [f"Wanted (history.since) and not there: {_counted(missing)}. Fill it:", *(f"  {line}" for line in fill)]
 
 

@@ -14,7 +14,7 @@ from orchestration.core.calendar import iso
 from orchestration.core.errors import MachineError
 from orchestration.reports.findings import Finding, look_at
 from orchestration.reports.folders import check_room
-from resources.machine.environment import UTF8, UTF8_LOCALE, told
+from resources.machine.environment import UTF8, UTF8_LOCALE, notices
 from resources.machine.shell import open_files
 from resources.machine.state_folder import state_folder_found
 from resources.settings.load import Settings
@@ -27,7 +27,7 @@ MOST_APART_SECONDS = 60
 
 def examine_shell() -> list[Finding]:
     """A finding for each variable of the shell that could disturb runs, with what is done about it."""
-    found = [Finding(f"variable {name}", True, done) for name, done in told(os.environ).items()]
+    found = [Finding(f"variable {name}", True, done) for name, done in notices(os.environ).items()]
     return found or [Finding("shell", True, "no variable is in the way")]
 
 
@@ -42,7 +42,7 @@ def examine_machine(*, needs_java: bool) -> list[Finding]:
 
 
 def clock_found(settings: Settings) -> str:
-    """The moment that runs take for now, and by whose clock."""
+    """The present moment for runs, and the clock that it is from."""
     if settings.clock.now is not None:
         return f"stands still at {iso(settings.now())} (clock.now, AQI_CLOCK__NOW): only tests want that"
     return f"{iso(settings.now())}, this machine's"

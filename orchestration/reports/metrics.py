@@ -121,7 +121,7 @@ def _partitions(registry: CollectorRegistry, statuses: Iterable[StatusGroup]) ->
 
 
 def _values(registry: CollectorRegistry, statuses: Iterable[StatusGroup]) -> None:
-    """For assets that keep hours, at configured locations."""
+    """Incomplete partitions and withdrawn hours, for assets that keep hours, at configured locations."""
     labels = ["asset", "location"]
     gauges = {
         name: Gauge(name, help_, labels, registry=registry)
@@ -147,7 +147,8 @@ def _values(registry: CollectorRegistry, statuses: Iterable[StatusGroup]) -> Non
 
 
 def _holes(registry: CollectorRegistry, holes: Iterable[Holes]) -> None:
-    """The missing partitions where history is declared (also 0); else the gaps, which should alarm nobody."""
+    """The missing partitions where history is declared, also if there are 0. Otherwise the gaps, which need no
+    alarm."""
     labels = ["asset", "location"]
     missing = Gauge(
         "aqi_partitions_missing",
@@ -169,7 +170,7 @@ def _holes(registry: CollectorRegistry, holes: Iterable[Holes]) -> None:
 
 
 def _scales(registry: CollectorRegistry, scales: Iterable[ChangedScale]) -> None:
-    """Nothing where no scale changed recently."""
+    """The first day of each recent change of a scale; no values without such a change."""
     changed = Gauge(
         "aqi_scale_changed_timestamp_seconds",
         "The first day, among the newest ones, that follows another scale of its source than those before it",

@@ -1,4 +1,4 @@
-"""What `aqi doctor` finds of the network: which way each address goes, and Prefect's server."""
+"""Findings of `aqi doctor` about the network: the way to each address (a proxy, or directly), and Prefect's server."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from resources.machine.addresses import without_secrets
 from resources.machine.proxies import check_way, names_a_proxy, settle
 from resources.prefect.client import open_api
 from resources.prefect.home import DATABASE, how_to_look, is_ready, of_other_versions, own_home, prefect_version
-from resources.prefect.leases import lease_storage, told_of_leases
+from resources.prefect.leases import lease_storage, leases_in_words
 from resources.prefect.reach import SECONDS, version_of, what_is_wrong
 from resources.prefect.server import check_client, configured_api_url
 from resources.settings.load import Settings
 
 
 def ways_found(project: Project, settings: Settings) -> str:
-    """Which way each address of the settings goes. Raises MachineError where there is none to some."""
+    """The way to each address of the settings. Raises MachineError where there is no way to one of them."""
     if not names_a_proxy(os.environ):
         return "none in the environment: all goes directly"
     ways, wrong = [], []
@@ -45,9 +45,10 @@ def ways_found(project: Project, settings: Settings) -> str:
 
 
 def _addresses(project: Project, settings: Settings) -> Iterator[tuple[str, str]]:
-    """What is asked over HTTP, as it may be shown, and its URL. Paths of webhooks may be secret."""
+    """The addresses that are called over HTTP: (address for people, URL). A webhook is only its host: its path may be
+    secret."""
     for name in sources_of(project):
-        with suppress(LakehouseError):  # told where the source is looked at
+        with suppress(LakehouseError):  # the finding about the source reports it
             address = project.sources[name](settings).address
             yield address, address
     for webhook in settings.alerts.webhooks.values():
@@ -58,13 +59,14 @@ def _addresses(project: Project, settings: Settings) -> Iterator[tuple[str, str]
     if (url := settings.openlineage.url) is not None and settings.openlineage.way == "http":
         yield without_secrets(url), url
     if settings.on_yarn:
-        with suppress(LakehouseError):  # told of the cluster
+        with suppress(LakehouseError):  # the findings about the cluster report it
             for url in HadoopConf.load().resource_managers():
                 yield without_secrets(url), url
 
 
 def prefect_found() -> str:
-    """Prefect's server and its version; of our own where its history is. Raises MachineError for what is wrong."""
+    """Prefect's server and its version; without a configured server, the folder of our own server's history. Raises
+    MachineError where the server cannot be used."""
     check_client()
     url = configured_api_url()
     if not url:
@@ -72,31 +74,31 @@ def prefect_found() -> str:
         there = "" if is_ready(home) else " (made or migrated by the next run)"
         return (
             f"no server is configured: every run brings its own (Prefect {prefect_version()}), with its history in "
-            f"{home / DATABASE}{there}; to look: {how_to_look(home)}{_told_of_others()}"
+            f"{home / DATABASE}{there}; to look: {how_to_look(home)}{_others_in_words()}"
         )
     if wrong := what_is_wrong(url):
         raise MachineError(f"{without_secrets(url)} {wrong.what}", wrong.remedy)
-    return f"{without_secrets(url)}{_told_of_version(url)}"
+    return f"{without_secrets(url)}{_version_in_words(url)}"
 
 
-def _told_of_others() -> str:
+def _others_in_words() -> str:
     if not (others := ", ".join(map(str, of_other_versions()))):
         return ""
     return f"; kept besides, of other versions of Prefect, by which they are shown: {others} (they may be removed)"
 
 
 def leases_found() -> str:
-    """Where the configured server keeps the leases of slots, and what that means. Never raises."""
+    """Where the configured server keeps the leases of slots, and what follows from that. Never raises."""
     url = configured_api_url()
     try:
         with open_api(url, retries=0, timeout_seconds=SECONDS) as api:
-            return told_of_leases(lease_storage(api))
-    except Exception as error:  # whether it answers is told of the server itself  # noqa: BLE001
+            return leases_in_words(lease_storage(api))
+    except Exception as error:  # the finding about the server reports that it does not answer  # noqa: BLE001
         return f"the server does not tell where it keeps them ({type(error).__name__})"
 
 
-def _told_of_version(url: str) -> str:
-    """Of the server, and of the client where that is another; empty where the server does not tell."""
+def _version_in_words(url: str) -> str:
+    """The version of the server, with the client's version if it differs; empty where the server does not say."""
     found, ours = version_of(url), prefect_version()
     if not found:
         return ""

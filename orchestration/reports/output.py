@@ -1,7 +1,7 @@
-"""Writes files for the option `-o`: a file completely or not at all, in place of an earlier one.
+"""Writes files for the option `-o`: a file is written completely or not at all, and replaces an earlier one.
 
-Whether it can be written is checked before any work. Anything that is neither a file nor a folder (``/dev/stdout``, a
-pipe) is written to directly.
+`check_output` is called before any work. A path that is neither a file nor a folder (``/dev/stdout``, a pipe) is
+written to directly.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from resources.storage.files import open_files
 
 
 def check_output(output: Path) -> None:
-    """Raises UsageError if nothing can be written under that name. Nothing is written."""
+    """Raises UsageError if no file of this name can be written. Writes nothing."""
     if why := _in_the_way(output):
         raise UsageError(f"{output} cannot be written ({why})", "Name a file that can.")
 
 
 def _in_the_way(output: Path) -> str:
-    """Why it cannot be written; empty where it can."""
+    """Why a file cannot be written; empty where it can."""
     try:
         file = output.expanduser().resolve()
         if file.is_dir():
@@ -31,14 +31,14 @@ def _in_the_way(output: Path) -> str:
             return ""
         if not file.parent.is_dir():
             return f"{file.parent} is no folder"
-        with TemporaryFile(dir=file.parent):  # permissions alone do not tell: /proc has them
+        with TemporaryFile(dir=file.parent):  # permissions do not decide it: those of /proc allow writing
             return ""
     except OSError as error:
         return error.strerror or type(error).__name__
 
 
 def write_output(place: str, text: str) -> int:
-    """Write to a file, or to a URI that fsspec knows. Gives the size in bytes. Raises OSError."""
+    """Write a text to a file, or to a URI that fsspec knows. Returns its size in bytes. Raises OSError."""
     content = text.encode("utf-8")
     if "://" in place:
         files, path = open_files(place)

@@ -24,7 +24,7 @@ from orchestration.reports.fitting import Column, Kind, print_table
 from resources.storage.journal import Journal
 
 OF_EVERY_TABLE, OF_THE_ASSET, OF_THE_SOURCE, OF_THE_STEP = "every table", "asset", "source", "step"
-"""Kinds of checks: by whom they are declared, or what they are about."""
+"""Kinds of checks: who declares the check, or what it is about."""
 BLOCKING, WARNING = "blocking", "warning"
 
 
@@ -35,19 +35,19 @@ class CheckResult:
     asset: str
     check: str
     kind: str
-    """Who declares it: see OF_EVERY_TABLE."""
+    """One of the kinds of checks, as OF_EVERY_TABLE."""
     severity: str
-    """``blocking`` (what breaks it is not published) or ``warning``."""
+    """``blocking`` (a partition that breaks the check is not published) or ``warning``."""
     says: str
     """What the check demands, for people."""
     checked: int
     """The number of partitions with a known result."""
     failed: int
-    """The number of partitions that break it now."""
+    """The number of partitions that break the check now."""
     violations: int | None
-    """The number of violations in these; None where it is not recorded."""
+    """The number of violations in these partitions; None where it is not recorded."""
     last_failed_at: str
-    """When a partition that breaks it was last made or attempted (ISO 8601, UTC); empty where none is known."""
+    """When a partition that breaks the check was last made or attempted (ISO 8601, UTC); empty where none is known."""
 
     def to_json(self) -> dict[str, JsonValue]:
         return {
@@ -114,7 +114,8 @@ def _blocking(
 
 
 def _not_made_since(records: Records, partitions: PartitionSet, attempt: LastAttempt) -> PartitionSet:
-    """Those of ``partitions`` that no run has made since ``attempt``, also no run that the journal does not know."""
+    """The ones of ``partitions`` that no run has made since ``attempt``. Runs that are not in the journal count,
+    too."""
     at = records.index(partitions)
     since = [records.stamps[stamp].at > attempt.at for stamp in records.stamp[at].tolist()]
     return partitions - records.set_of(at[np.array(since, dtype=bool)])
@@ -137,7 +138,7 @@ def _warning(asset: Asset, check: str, kind: str, says: str, records: Records) -
 
 
 def print_checks(console: Console, found: Sequence[CheckResult]) -> None:
-    """Print a line for each check, and below it what it demands if a partition breaks it."""
+    """Print a line for each check; where a partition breaks the check, with what the check demands."""
     columns = [
         Column("asset", Kind.KEY),
         Column("check", Kind.KEY),

@@ -1,4 +1,5 @@
-"""What a source sent about partitions, when, and what was done with it: from its kept answers, without a JVM."""
+"""The answers of a source about partitions: when they came, and what of them is in the table. Reads kept answers,
+without a JVM."""
 
 from __future__ import annotations
 
@@ -27,21 +28,23 @@ _READ_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class RawLine:
-    """A kept answer, as far as it is about one partition."""
+    """A kept answer, in its relation to one partition."""
 
     asked: str
+    """When the request was sent (ISO 8601, UTC)."""
     partition: str
     run_id: str
     forced: bool
     became: str
+    """What became of the answer, in words: which rows of the table are from it."""
     owns: int
-    """The number of hours whose rows in the table are from it."""
+    """The number of hours whose rows in the table are from this answer."""
     turned_away: int
-    """The number of hours in which it did not replace the row."""
+    """The number of hours in which the answer did not replace the row."""
     rows: int | None
-    """The number of its rows; None where it cannot be read."""
+    """The number of the answer's rows; None where the answer cannot be read."""
     changed_hours: int | None
-    """The number of hours in which it differs from the kept answer before it; None for the first one."""
+    """The number of hours in which the answer differs from the kept answer before it; None for the first one."""
     changed_columns: tuple[str, ...]
     """The columns in which it differs there."""
 
@@ -81,7 +84,7 @@ class RawHistory:
 def read_raw_answers(
     workspace: Workspace, key: str, days: str | None, locations: Sequence[str] = (), limit: int | None = None
 ) -> RawHistory:
-    """What was sent about the partitions of a RANGE; at most ``limit`` lines.
+    """The kept answers about the partitions of a RANGE; at most ``limit`` lines.
 
     Raises UsageError for an asset without source, for a missing range, and for an unknown location.
     """
@@ -130,10 +133,10 @@ class _Reading:
     key: Sequence[str]
     """The columns that identify the hour of a row."""
     answers: Callable[[RawFile], Mapping[str, Answer]]
-    """Gives the answers in a file, by location; empty where it cannot be read."""
+    """Returns the answers in a file, by location; empty where the file cannot be read."""
     records: Mapping[PartitionKey, PartitionRecord]
     moments: Mapping[str, PartitionSet]
-    """Moments of requests that were in vain."""
+    """Moment of a request → the partitions about which its answer had nothing new."""
 
     def lines(self, files: Sequence[RawFile], wanted: PartitionSet) -> Iterator[RawLine]:
         about = [(file, file.partitions) for file in files]
@@ -149,8 +152,8 @@ class _Reading:
     def _line(
         self, file: RawFile, key: PartitionKey, rows: _Rows | None, before: _Rows | None, *, alone: bool
     ) -> RawLine:
-        """alone: whether no other request was sent at that moment. Otherwise the digest shows which of the answers is
-        recorded."""
+        """The line of a file about a partition. alone: whether no other request was sent at the same moment; otherwise
+        the digest decides which of the answers is recorded."""
 
         def is_it(asked: str, digest: str) -> bool:
             return asked == file.asked and (alone or rows is None or digest == rows.digest)
@@ -177,11 +180,11 @@ class _Reading:
         )
 
     def _became(self, file: RawFile, key: PartitionKey, owns: int, turned_away: int) -> str:
-        told = [f"owns {_hours(owns)}"] if owns else []
-        told += [f"turned away {_hours(turned_away)}"] if turned_away else []
-        if not told and key in self.moments.get(file.asked, PartitionSet.empty()):
+        parts = [f"owns {_hours(owns)}"] if owns else []
+        parts += [f"turned away {_hours(turned_away)}"] if turned_away else []
+        if not parts and key in self.moments.get(file.asked, PartitionSet.empty()):
             return "nothing new"
-        return ", ".join(told) or "nothing left"
+        return ", ".join(parts) or "nothing left"
 
     def _rows(self, file: RawFile, key: PartitionKey) -> _Rows | None:
         answer = self.answers(file).get(key.location or "")
@@ -196,13 +199,13 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The values that were sent about a partition, by hour. digest: as in the record."""
+    """The values of a partition in an answer, by hour. digest: as in the partition's record."""
 
     by_hour: Mapping[tuple[Any, ...], Mapping[str, Any]]
     digest: str
 
     def changes(self, before: _Rows) -> tuple[int, tuple[str, ...]]:
-        """The number of hours in which these differ from ``before``, and the columns."""
+        """The number of hours in which the values differ from ``before``, and the columns in which they differ."""
         hours, columns = 0, dict[str, None]()
         for hour in self.by_hour.keys() | before.by_hour.keys():
             now, then = self.by_hour.get(hour), before.by_hour.get(hour)

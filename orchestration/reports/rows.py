@@ -63,7 +63,7 @@ def last_days(workspace: Workspace, key: str, count: int) -> PartitionSet:
 
 
 def _version_of(workspace: Workspace, key: str, locations: Sequence[str] = ()) -> int:
-    """The newest version of an asset's table. Raises as ``read_rows`` does."""
+    """The newest version of an asset's table. Raises the errors of ``read_rows``."""
     asset = workspace.catalog[key]
     if (trouble := troubles(workspace.states([key])).get(key)) is not None and not trouble.readable:
         raise WarehouseError(trouble.what, trouble.remedy)

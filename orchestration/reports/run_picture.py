@@ -1,6 +1,6 @@
 """The profile of a run as a picture: a self-contained SVG with a lane for the run and for each step.
 
-Times are in percent of the width, texts in pixels, so that it can be read on narrow and wide screens.
+Times are in percent of the width and texts in pixels, so that the picture can be read on narrow and wide screens.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from orchestration.core.runs.profile import MAIN, Phase, Profile, Span
 LANES_OF_STEPS = 40
 """Up to this many steps have a lane each; more share lanes."""
 SHORTEST = 1 / 2000
-"""Shorter parts of the whole are invisible and left out."""
+"""Bars shorter than this share of the whole are invisible, and left out."""
 SHOWN = 0.005
 """Phases with fewer seconds are left out."""
 TICKS = 5
@@ -81,7 +81,7 @@ def in_svg(profile: Profile) -> str:
 
 
 def lanes(profile: Profile) -> list[Lane]:
-    """The lanes: the run, what went on beside it, and the steps in the order in which they were ready."""
+    """The lanes: the run, work beside it in other threads, and the steps in the order in which they were ready."""
     spans = profile.spans
     found = [_lane("run", profile.seconds, [span for span in spans if span.thread == MAIN and not span.step])]
     found += _packed("session start", [[span] for span in spans if _is_beside(span, Phase.SESSION)])
@@ -130,7 +130,7 @@ def _lane(title: str, seconds: float, spans: Iterable[Span]) -> Lane:
 
 
 def _legend(profile: Profile) -> list[tuple[Phase, str]]:
-    """The used colours, each with its seconds in the run, or beside it, and in all steps."""
+    """The used colours, each with its seconds in the run, or beside the run, and in all steps."""
     of_steps: dict[Phase, float] = {}
     for of in profile.step_times:
         for phase, seconds in of.phases.items():
@@ -138,10 +138,10 @@ def _legend(profile: Profile) -> list[tuple[Phase, str]]:
     of_run = {**profile.phases, **profile.beside}
     found: list[tuple[Phase, str]] = []
     for phase in COLORS:
-        told = [f"{of_run[phase]:.2f} s"] if of_run.get(phase, 0) >= SHOWN else []
-        told += [f"{of_steps[phase]:.2f} s in steps"] if of_steps.get(phase, 0) >= SHOWN else []
-        if told:
-            found.append((phase, f"{phase} {', '.join(told)}"))
+        parts = [f"{of_run[phase]:.2f} s"] if of_run.get(phase, 0) >= SHOWN else []
+        parts += [f"{of_steps[phase]:.2f} s in steps"] if of_steps.get(phase, 0) >= SHOWN else []
+        if parts:
+            found.append((phase, f"{phase} {', '.join(parts)}"))
     return found
 
 
@@ -168,7 +168,7 @@ def _axis(seconds: float, top: int, height: int) -> list[str]:
 
 
 def _tick(seconds: float) -> float:
-    """A round number of seconds, for about five ticks."""
+    """A round number of seconds between two ticks, for about five ticks."""
     size = 0.001
     while size and seconds / size > TICKS:
         for factor in (1, 2, 5):
@@ -184,16 +184,16 @@ def _drawn(lane: Lane, whole: float, y: int) -> list[str]:
     for span in lane.spans:
         x = _x(span.begin, whole)
         width = max(_x(span.end, whole) - x, 0.1)
-        told = f"{span.phase} {span.seconds:.3f} s ({span.begin:.2f} … {span.end:.2f}) {span.step}".strip()
+        title = f"{span.phase} {span.seconds:.3f} s ({span.begin:.2f} … {span.end:.2f}) {span.step}".strip()
         parts.append(
             f'<rect x="{x:.3f}%" y="{y}" width="{width:.3f}%" height="{BAR}" fill="{COLORS[span.phase]}">'
-            f"<title>{escape(told)}</title></rect>"
+            f"<title>{escape(title)}</title></rect>"
         )
     return parts
 
 
 def _x(at: float, whole: float) -> float:
-    """Where an instant lies, in percent of the width."""
+    """The position of an instant, in percent of the width."""
     return LEFT + (RIGHT - LEFT) * (at / whole if whole else 0.0)
 
 

@@ -27,7 +27,7 @@ from resources.storage.journal import Journal
 from resources.storage.run_profiles import RunProfiles
 
 STEPS_SHOWN = 40
-"""Up to this many steps are shown one by one; of more, the steps of each asset together."""
+"""Up to this many steps are shown one by one; beyond that, the steps of each asset together."""
 LINKS_SHOWN = 12
 WORDS = {
     Phase.LOOK: "look (sources are asked)",
@@ -37,7 +37,7 @@ WORDS = {
     Phase.HISTORY: "Prefect's history",
 }
 LAST = "last"
-"""Names the newest run that has a profile."""
+"""The name for the newest run that has a profile."""
 
 
 def last_runs(workspace: Workspace, limit: int) -> list[tuple[RunEntry, bool]]:
@@ -50,7 +50,7 @@ def known_profiles(workspace: Workspace) -> list[str]:
     """The runs that have a profile, oldest first. Raises MachineError where the warehouse cannot be read."""
     try:
         return RunProfiles(workspace.warehouse.uri).run_ids()
-    except NotADirectoryError:  # `aqi doctor` says so
+    except NotADirectoryError:  # `aqi doctor` reports it
         return []
     except OSError as error:
         raise MachineError(
@@ -67,7 +67,7 @@ def run_as_json(entry: RunEntry, measured: bool) -> dict[str, Any]:
 
 
 def print_runs(console: Console, runs: Sequence[tuple[RunEntry, bool]]) -> None:
-    """Runs as a table, newest first."""
+    """Print runs as a table, newest first."""
     columns = [Column("run", Kind.KEY), Column("started", Kind.KEY), Column("state", Kind.KEY)]
     columns += [Column("seconds", Kind.NUMBER), Column("what")]
     rows = []
@@ -103,8 +103,8 @@ def print_profile(console: Console, profile: Profile) -> None:
     console.print(f"Where the time of run {profile.run_id} went, in seconds:", highlight=False)
     _print_phases(console, profile)
     if beside := profile.beside:
-        told = ", ".join(f"{_word(phase)} {seconds:.2f}" for phase, seconds in beside.items())
-        console.print(f"beside these: {told}", highlight=False)
+        sums = ", ".join(f"{_word(phase)} {seconds:.2f}" for phase, seconds in beside.items())
+        console.print(f"beside these: {sums}", highlight=False)
     times = profile.step_times
     if times:
         console.print()
@@ -144,11 +144,11 @@ FORMS: Mapping[str, Callable[[Profile], str]] = {
     ".html": as_page,
     ".txt": as_text,
 }
-"""The end of a file's name → what is written into it."""
+"""Suffix of a file → its content."""
 
 
 def check_profile_output(output: Path) -> None:
-    """Raises UsageError where a profile cannot be written to a file of that name; before any work."""
+    """A check before any work. Raises UsageError where a profile cannot be written to a file of this name."""
     if output.suffix not in FORMS:
         raise UsageError(
             f"{output}: a profile is written as {', '.join(FORMS)} (got {output.suffix!r})",
@@ -158,7 +158,7 @@ def check_profile_output(output: Path) -> None:
 
 
 def write_profile(profile: Profile, output: Path) -> None:
-    """Write it in the form that the end of the name says. Raises RunError, as the run is done by now."""
+    """Write a profile in the form of the file's suffix. Raises RunError, not UsageError: the run is done by now."""
     try:
         write_output(str(output), FORMS[output.suffix](profile))
     except OSError as error:

@@ -50,30 +50,38 @@ class _Reason:
     """A reason for which partitions of one or several assets were not made."""
 
     first: str = ""
+    """The first message with this reason."""
     messages: set[str] = field(default_factory=set)
+    """All messages that differ only in days and locations."""
     where: dict[str, PartitionSet] = field(default_factory=dict)
+    """Asset → the partitions that were not made."""
 
 
 @dataclass(frozen=True)
-class RunTold:
+class RunReport:
     """One run."""
 
     entry: RunEntry
-    """Of the journal."""
+    """The run's entry in the journal."""
     steps: tuple[StepRow, ...]
-    """Of the history of steps."""
+    """The run's rows in the history of steps."""
     profile: Profile | None
-    """None without one."""
+    """None for a run without a profile."""
     logs: tuple[Path, ...]
     """Log files on this machine."""
     notes: tuple[str, ...] = ()
-    """What could not be read."""
+    """Sentences about facts that could not be read."""
     killed: bool = False
-    """Whether its process is gone without having reported an end."""
+    """Whether the run's process is gone without having reported an end."""
     unmade: Mapping[str, PartitionSet] = field(default_factory=dict)
     """Asset → the partitions that the run set out to make and that nobody has made since."""
     go_on: tuple[str, ...] = ()
     """The commands that make ``unmade``."""
+
+    @property
+    def in_prefect(self) -> str:
+        """The command that shows the log that the Prefect server keeps, of a run of a deployment; empty for others."""
+        return f"prefect flow-run logs {self.entry.flow_run_id}" if self.entry.flow_run_id else ""
 
     def to_json(self) -> dict[str, JsonValue]:
         entry = self.entry
@@ -98,11 +106,12 @@ class RunTold:
             "unmade": {asset: str(partitions) for asset, partitions in self.unmade.items()},
             "go_on": list(self.go_on),
             "logs": [str(path) for path in self.logs],
+            "log_in_prefect": self.in_prefect or None,
             "profile": None if self.profile is None else self.profile.to_json(),
         }
 
 
-def read_run(workspace: Workspace, name: str) -> RunTold:
+def read_run(workspace: Workspace, name: str) -> RunReport:
     """The run with this id, this beginning of an id, or ``last``. Raises UsageError for an unknown run."""
     entries = {entry.run_id: entry for entry in Journal(workspace.warehouse.uri).entries(KEPT)}
     entry = entries[_named(name, sorted(entries))]
@@ -119,11 +128,12 @@ def read_run(workspace: Workspace, name: str) -> RunTold:
             unmade, go_on = _unmade(workspace, entry)
         except (OSError, LakehouseError) as error:
             notes = (*notes, f"what is not made of it cannot be told ({in_a_line(error)})")
-    return RunTold(entry, steps, profile, logs_of(entry.run_id), notes, killed, unmade, tuple(go_on))
+    return RunReport(entry, steps, profile, logs_of(entry.run_id), notes, killed, unmade, tuple(go_on))
 
 
 def _unmade(workspace: Workspace, entry: RunEntry) -> tuple[dict[str, PartitionSet], list[str]]:
-    """What a run set out to make and nobody has made since, by asset, and the commands that make it."""
+    """Asset → the partitions that a run set out to make and that no run has made since; and the commands that make
+    them."""
     left = {asset: attempt.planned - attempt.good for asset, attempt in entry.attempts.items()}
     since = datetime.fromisoformat(entry.ended_at or entry.started_at)
     unmade = still_unmade(workspace, {asset: rest for asset, rest in left.items() if rest}, since)
@@ -132,7 +142,7 @@ def _unmade(workspace: Workspace, entry: RunEntry) -> tuple[dict[str, PartitionS
 
 
 def _named(name: str, known: Sequence[str]) -> str:
-    """The one of the sorted ``known`` that ``name`` means; the oldest is first. Raises UsageError."""
+    """The run of the sorted ``known`` that ``name`` means; the oldest is first. Raises UsageError."""
     found = known[-1:] if name == LAST else [name] if name in known else [one for one in known if one.startswith(name)]
     if len(found) > 1:
         raise UsageError(f"{len(found)} runs begin with {name!r}", f"Name one of them: {', '.join(found[-3:])}.")
@@ -154,14 +164,14 @@ def _steps(workspace: Workspace, entry: RunEntry) -> tuple[tuple[StepRow, ...], 
 
 
 def _was_killed(entry: RunEntry) -> bool:
-    """Whether the journal says that the run goes on, although its process on this machine is gone."""
+    """Whether the run is still open in the journal, although its process on this machine is gone."""
     if entry.state is not RunState.RUNNING or entry.host != socket.gethostname():
         return False
     try:
         os.kill(entry.pid, 0)
     except ProcessLookupError:
         return True
-    except OSError:  # somebody else's
+    except OSError:  # the process is another user's
         return False
     return False
 
@@ -174,10 +184,10 @@ def logs_of(run_id: str) -> tuple[Path, ...]:
         return ()
 
 
-def print_run(console: Console, told: RunTold) -> None:
-    """Print the run: what it was, its steps, reasons, logs, and profile."""
-    entry = told.entry
-    state = KILLED if told.killed else str(entry.state)
+def print_run(console: Console, run: RunReport) -> None:
+    """Print a run: its facts, steps, reasons, logs, and profile."""
+    entry = run.entry
+    state = KILLED if run.killed else str(entry.state)
     console.print(f"Run {entry.run_id} [{STYLE_OF_RUN[entry.state]}]{state}[/]", highlight=False)
     ended = f", ended {entry.ended_at} after {entry.seconds:.1f} s" if entry.ended_at else ""
     facts = [("what", entry.title), ("when", f"began {entry.started_at}{ended}")]
@@ -186,22 +196,25 @@ def print_run(console: Console, told: RunTold) -> None:
     for name, value in facts:
         if value:
             console.print(f"  {name:8}  {escape(value)}", highlight=False, soft_wrap=True)
-    _print_steps(console, told)
-    _print_reasons(console, told)
-    _print_unmade(console, told)
+    _print_steps(console, run)
+    _print_reasons(console, run)
+    _print_unmade(console, run)
     console.print()
-    for path in told.logs:
+    for path in run.logs:
         console.print(f"log: {escape(str(path))}", highlight=False, soft_wrap=True)
-    if not told.logs:
+    if run.in_prefect:
+        what = f"log of the deployment's run: {run.in_prefect} (on the server of PREFECT_API_URL)"
+        console.print(escape(what), highlight=False, soft_wrap=True)
+    elif not run.logs:
         here = entry.host == socket.gethostname()
         where = f"in {log_folder()}" if here else f"on this machine; the run was on {entry.host}"
         console.print(f"No log of it is {escape(where)}.", highlight=False, soft_wrap=True)
-    if told.profile is not None:
+    if run.profile is not None:
         console.print()
-        print_profile(console, told.profile)
+        print_profile(console, run.profile)
 
 
-def _print_steps(console: Console, told: RunTold) -> None:
+def _print_steps(console: Console, run: RunReport) -> None:
     names = ("written", "unchanged", "failed", "skipped", "rows")
     columns = [Column("step", Kind.KEY), Column("state", Kind.KEY)]
     columns += [Column(name, Kind.NUMBER) for name in (*names, "seconds")]
@@ -212,32 +225,32 @@ def _print_steps(console: Console, told: RunTold) -> None:
             *(str(getattr(step, name if name == "rows" else f"partitions_{name}") or "") for name in names),
             f"{step.seconds:.1f}",
         ]
-        for step in told.steps
+        for step in run.steps
     ]
     if not rows:
         columns = [Column("asset", Kind.KEY), Column("set out to make")]
-        planned = {asset: attempt.planned for asset, attempt in told.entry.attempts.items()}
+        planned = {asset: attempt.planned for asset, attempt in run.entry.attempts.items()}
         rows = [[asset, partitions_in_words(of)] for asset, of in planned.items()]
     if rows:
         console.print()
         print_table(console, columns, rows)
 
 
-def _print_unmade(console: Console, told: RunTold) -> None:
-    if told.unmade:
+def _print_unmade(console: Console, run: RunReport) -> None:
+    if run.unmade:
         console.print("\nNot made to this moment:")
-    for asset, partitions in told.unmade.items():
+    for asset, partitions in run.unmade.items():
         console.print(f"  {escape(at_partitions(asset, partitions))}", highlight=False, soft_wrap=True)
-    for command in told.go_on:
+    for command in run.go_on:
         console.print(f"Go on: {escape(command)}", highlight=False, soft_wrap=True)
 
 
-def _print_reasons(console: Console, told: RunTold) -> None:
-    """Messages that differ only in days and locations are printed once, with their assets and partitions: failures
-    first, then in the order of the steps."""
+def _print_reasons(console: Console, run: RunReport) -> None:
+    """Print the reasons for partitions that were not made: failures first, then in the order of the steps. Messages
+    that differ only in days and locations are printed once, with their assets and partitions."""
     found: dict[tuple[str, str], _Reason] = {}
-    order = {asset: number for number, asset in enumerate(dict.fromkeys(step.asset for step in told.steps))}
-    attempts = sorted(told.entry.attempts.items(), key=lambda of: order.get(of[0], len(order)))
+    order = {asset: number for number, asset in enumerate(dict.fromkeys(step.asset for step in run.steps))}
+    attempts = sorted(run.entry.attempts.items(), key=lambda of: order.get(of[0], len(order)))
     problems = [(asset, problem) for asset, attempt in attempts for problem in attempt.problems]
     names = {name for _, problem in problems for name in problem.partitions.locations}
     for asset, problem in sorted(problems, key=lambda of: of[1].outcome is not Outcome.FAILED):

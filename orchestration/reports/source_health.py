@@ -1,4 +1,4 @@
-"""What `aqi doctor` finds of sources: each is asked one small question, within seconds."""
+"""Findings of `aqi doctor` about sources: each source gets one small request, limited to seconds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def sources_of(project: Project) -> list[str]:
 
 
 def examine_source(project: Project, settings: Settings, name: str, offline: bool) -> list[Finding]:
-    """Ask a source one small question, unless ``offline``; never raises LakehouseError."""
+    """Send a source one small request, unless ``offline``. Never raises LakehouseError."""
     try:
         source = project.sources[name](settings)
     except LakehouseError as error:
@@ -36,7 +36,7 @@ def examine_source(project: Project, settings: Settings, name: str, offline: boo
 
 
 def _in_time(ask: Callable[[], str], address: str) -> str:
-    """What ``ask`` gives or raises. Raises SourceUnreachable where it does neither in time."""
+    """The result of ``ask``, or its error. Raises SourceUnreachable where there is neither in time."""
     found: list[str | Exception] = []
 
     def run() -> None:

@@ -1,14 +1,13 @@
-"""The state of every partition: fresh, stale, missing, failed, unrecorded or damaged, and why; from the tables.
+"""`aqi status`: the state of every partition (fresh, stale, missing, failed, unrecorded or damaged), and why.
 
-The journal of runs adds why the last attempt at something that is not fresh failed; it decides nothing.
+The states are those of the tables. The journal of runs adds only why the last attempt at a partition failed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,11 @@ from orchestration.core.partitions.arrays import as_arrays
 from orchestration.core.partitions.keys import NULL_KEY, PartitionKey, PartitionSet
 from orchestration.core.planning.ranges import in_range
 from orchestration.core.runs.causes import shape
-from orchestration.core.runs.journal import LastAttempt, RunEntry, last_attempts, last_failed
+from orchestration.core.runs.journal import LastAttempt
 from orchestration.core.runs.names import partitions_in_words
 from orchestration.core.state.completeness import Completeness, hours_withdrawn
 from orchestration.core.state.damage import Trouble
-from orchestration.core.state.freshness import GIVEN_UP, NO_LONGER_CONFIGURED, Current, Judge, Judgement, State
+from orchestration.core.state.freshness import GIVEN_UP, NO_LONGER_CONFIGURED, Current, Judge, State
 from orchestration.core.state.holes import Holes
 from orchestration.core.state.judged import Alike, judged
 from orchestration.core.state.record_texts import Numbers
@@ -34,11 +33,11 @@ from orchestration.engine.holes import read_holes
 from orchestration.engine.workspace import Workspace
 from orchestration.reports.fitting import Column, Kind, print_table
 from orchestration.reports.holes import marked
+from orchestration.reports.last_attempts import LastAttempts, explained
 from resources.delta.pending import Pending
-from resources.storage.journal import Journal
 
 AT_ONCE = 10_000
-"""So many partitions are at hand at a time when they are gone through."""
+"""At most this many partitions are in memory at a time in an iteration over all."""
 STYLES = {
     State.FRESH: "green",
     State.STALE: "yellow",
@@ -51,20 +50,23 @@ STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
-    """The state of one partition. rows, version, run_id: as its last commit of ours recorded them.
-
-    marks: what else is to be known, beside the state. completeness: where rows are hours, and it is known.
-    """
+    """The state of one partition."""
 
     asset: str
     partition: PartitionKey
     state: State
     reason: str
+    """Why the partition has this state."""
     marks: tuple[str, ...] = ()
+    """Further facts about the partition, as ``incomplete``."""
     rows: int | None = None
+    """The number of its rows in its record; None without a record."""
     version: int | None = None
+    """The version of the table that recorded it."""
     run_id: str | None = None
+    """The run that recorded it."""
     completeness: Completeness | None = None
+    """How many of its hours have values; None where rows are not hours, or this is unknown."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -81,36 +83,37 @@ class PartitionStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusGroup:
-    """Partitions of an asset that have a state for the same reason, in short, and the same marks.
-
-    rows: of all of them; None where none is recorded. completeness: of each of them. withdrawn: by location, hours of
-    which a later answer lacked what they have.
-    """
+    """Partitions of an asset with the same state, the same reason in short, and the same marks."""
 
     asset: str
     state: State
     in_short: str
+    """The reason in short."""
     marks: tuple[str, ...]
     partitions: PartitionSet
     rows: int | None = None
+    """The number of rows of all partitions together; None where none is recorded."""
     completeness: Completeness | None = None
+    """The completeness of each of the partitions."""
     withdrawn: Mapping[str, int] = field(default_factory=dict)
+    """Location → number of hours whose values a later answer of the source no longer had."""
 
     @property
     def lacks_values(self) -> bool:
-        """Whether they are known to have fewer values than hours."""
+        """Whether the partitions are known to have fewer values than hours."""
         return self.completeness is not None and not self.completeness.whole
 
     @property
     def given_up(self) -> bool:
-        """Whether nobody asks for what they lack."""
+        """Whether the source is not asked again for the missing values."""
         return any(mark.startswith(GIVEN_UP) for mark in self.marks)
 
 
 class Statuses:
-    """What `aqi status` found: in groups; and, when it is gone through, partition by partition, made one at a time.
+    """The result of `aqi status`: ``groups``; or, by iteration, the partitions one by one, made as they are needed.
 
-    holes: of the assets that have days, by key. troubles: by key, of tables that cannot be read or written as they are.
+    holes: key of an asset with days → its missing partitions and gaps. troubles: key → what is wrong with a table that
+    cannot be read or written.
     """
 
     def __init__(self, assets: Sequence[_OfAsset], holes: Mapping[str, Holes], troubles: Mapping[str, Trouble]) -> None:
@@ -128,16 +131,19 @@ def read_status(
     days: str | None = None,
     locations: Sequence[str] = (),
 ) -> Statuses:
-    """The states of the assets ``keys`` in a RANGE; without one: of all that any of the assets has, lacks because the
-    last attempt at it failed, is wanted (``history.since``), or lies between. Of a table of which nothing can be read:
-    of all that any table has; the partition ``null``, the table itself, where there is none.
+    """The states of the partitions of the assets ``keys`` in a RANGE.
 
-    What is there of locations that are no longer configured is among them. What has no days is among them with a RANGE
-    too: what has days depends on it. Raises UsageError where nothing of ``keys`` has days, and a RANGE is given.
+    Without a RANGE: of all partitions that one of the assets has, whose last attempt failed, that are wanted
+    (``history.since``), or that lie in a gap. If nothing of a table can be read, of all partitions that any table has;
+    if there are none, the partition ``null`` stands for the table.
+
+    Existing partitions of locations that are no longer configured are included. Assets without days are included with a
+    RANGE, too: assets with days depend on them. Raises UsageError if a RANGE is given and none of ``keys`` has days.
     """
     in_range(workspace.catalog, keys, days)
     tables = workspace.counted_states(keys)
-    current, attempts = workspace.current(), _LastAttempts(workspace)
+    current = workspace.current()
+    attempts = LastAttempts(workspace, current)
     partitions = PartitionSet.union_of(tables[key].present for key in keys if key in tables).without_null()
     known = partitions.locations
     workspace.check_locations(locations, known)
@@ -164,13 +170,13 @@ def read_status(
 
 
 def _is_unknown(state: TableState | None) -> bool:
-    """Whether a table is there, and nobody can tell what is in it."""
+    """Whether a table exists, and its content cannot be found out."""
     trouble = None if state is None or state.damage is None else state.damage.trouble
     return trouble is not None and not trouble.recorded
 
 
 def _anywhere(workspace: Workspace, locations: Sequence[str]) -> PartitionSet:
-    """What any table has."""
+    """The partitions that any table has."""
     states = workspace.states(workspace.catalog.keys)
     found = PartitionSet.union_of(state.present for state in states.values()).without_null()
     return found.restrict(locations=locations) if locations else found
@@ -178,15 +184,15 @@ def _anywhere(workspace: Workspace, locations: Sequence[str]) -> PartitionSet:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A group with what is told of each of its partitions."""
+    """A group, with the judgement and the last attempt from which the reasons of its partitions follow."""
 
     group: StatusGroup
     alike: Alike
     attempt: LastAttempt | None
 
     def reason(self, key: PartitionKey, made: str) -> str:
-        """Why a partition of the group is what it is. made: when its record was made."""
-        judgement = self.alike.told(key)
+        """Why a partition of the group has its state. made: when its record was made; empty without one."""
+        judgement = self.alike.judgement_of(key)
         _, reason, _ = explained(
             judgement, f"made {made}" if made and judgement.fresh else judgement.reason, self.attempt
         )
@@ -199,7 +205,7 @@ class _OfAsset:
     """The states of the partitions of one asset."""
 
     def __init__(
-        self, asset: Asset, own: TableState, found: Iterable[Alike], current: Current, attempts: _LastAttempts
+        self, asset: Asset, own: TableState, found: Iterable[Alike], current: Current, attempts: LastAttempts
     ) -> None:
         self._asset, self._records = asset, own.records
         found = list(found)
@@ -212,7 +218,7 @@ class _OfAsset:
         ]
 
     def _wanted(self, alike: Alike, current: Current) -> Alike:
-        """Without what is missing of locations that are no longer configured: nobody wants it."""
+        """Without missing partitions at locations that are no longer configured: they are not wanted."""
         if alike.judgement.state is not State.MISSING:
             return alike
         here = [one for one in alike.partitions.locations if current.is_configured(one)]
@@ -221,7 +227,8 @@ class _OfAsset:
     def _by_attempt(
         self, alike: Alike, known: Iterable[tuple[PartitionSet, LastAttempt]]
     ) -> Iterator[tuple[PartitionSet, LastAttempt | None]]:
-        """The group, cut by the last attempts at its partitions; an attempt before they were made does not count."""
+        """The partitions of the group, split by their last attempts. An attempt before a partition was made does not
+        count."""
         records, left = self._records, alike.partitions
         for concerned, attempt in known if not alike.judgement.fresh else ():
             tried = left & concerned
@@ -253,7 +260,7 @@ class _OfAsset:
         return _Part(group, alike, attempt)
 
     def _withdrawn(self, positions: Numbers) -> dict[str, int]:
-        """Hours that were withdrawn, by location."""
+        """Location → number of withdrawn hours."""
         records = self._records
         kinds = enumerate(records.columns.kinds)
         by_kind = np.array([hours_withdrawn(records.kinds[at]) if kind.turned_away else 0 for at, kind in kinds])
@@ -280,7 +287,7 @@ class _OfAsset:
                 yield self._status(self.parts[part], key, record)
 
     def _status(self, part: _Part, key: PartitionKey, position: int) -> PartitionStatus:
-        """The state of one partition of a group. position: of its record, -1 where it has none."""
+        """The state of one partition of a group. position: that of its record; -1 without one."""
         group, records = part.group, self._records
         if position < 0:
             return PartitionStatus(group.asset, key, group.state, part.reason(key, ""), group.marks)
@@ -299,7 +306,7 @@ class _OfAsset:
 
 
 def told_of_pending(workspace: Workspace, keys: Sequence[str]) -> str:
-    """What people are told of a change of tables that is under way; empty where none is."""
+    """A sentence about a change of tables that is under way; empty where there is none."""
     found = Pending(workspace.warehouse.uri).read()
     concerned = [] if found is None else [key for key in keys if key in found.tables]
     if found is None or not concerned:
@@ -307,67 +314,38 @@ def told_of_pending(workspace: Workspace, keys: Sequence[str]) -> str:
     return f"`{found.command}` is under way, or was broken off: call it again; until then these tables are between two."
 
 
-class _LastAttempts:
-    """What the journal knows of the last attempts at partitions; read once, and only if that is asked."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._journal = Journal(workspace.warehouse.uri)
-
-    @cached_property
-    def _entries(self) -> list[RunEntry]:
-        return self._journal.entries()
-
-    def at(self, asset: str, partitions: PartitionSet) -> list[tuple[PartitionSet, LastAttempt]]:
-        """The last attempts at those of ``partitions`` of an asset of which one is known."""
-        return last_attempts(self._entries, asset, partitions) if partitions else []
-
-    def failed(self, assets: Iterable[str]) -> PartitionSet:
-        """Days and locations at which the last attempt at any of ``assets`` failed."""
-        return PartitionSet.union_of(last_failed(self._entries, asset) for asset in assets).without_null()
+def cause_of(state: State, why: str, names: Collection[str]) -> str:
+    """What reasons with the same cause have in common: of one source that is away there is a message for each location
+    and range that was asked for. names: of locations."""
+    return shape(why, "", names) if state is State.FAILED else why
 
 
-def explained(judgement: Judgement, told: str, attempt: LastAttempt | None) -> tuple[State, str, str]:
-    """State, reason and reason in short, with what is known of the last attempt.
-
-    FAILED is what is not fresh, and of which the last attempt failed or was left out because of something upstream.
-    """
-    if attempt is not None and attempt.failed and judgement.state is State.UNRECORDED:
-        why = f"the last attempt (run {attempt.run_id}, {attempt.at}) failed: {attempt.message}"
-        return judgement.state, f"{told}; {why}", f"{judgement.in_short}; {attempt.message}"
-    if attempt is None or judgement.state not in (State.STALE, State.MISSING):
-        return judgement.state, told, judgement.in_short if judgement.reason else ""
-    if attempt.failed:
-        why = f"the last attempt (run {attempt.run_id}, {attempt.at}) failed: {attempt.message}"
-        return State.FAILED, f"{told}; {why}", f"{judgement.in_short}; {attempt.message}"
-    if attempt.broken_off:
-        why = f"run {attempt.run_id}, {attempt.at}, did not finish it"
-        return judgement.state, f"{told}; {why}", judgement.in_short
-    return judgement.state, told, judgement.in_short
+def first_of(reasons: Iterable[str]) -> str:
+    """The first of the reasons of one kind, with the number of the others."""
+    first, *more = dict.fromkeys(reasons)
+    return f"{first} (and {len(more)} more like it)" if more else first
 
 
 def print_status(console: Console, found: Statuses) -> None:
-    """A line per asset, state and reason, with the partitions that it holds for and their rows."""
+    """Print a line for each asset, state and reason, with the number of its partitions and their rows."""
     lines: dict[tuple[str, State, str], list[tuple[StatusGroup, str]]] = {}
     names = {name for group in found.groups for name in group.partitions.locations}
     for group in found.groups:
         why = "; ".join(dict.fromkeys([part for part in (group.in_short, *group.marks) if part]))
-        # Of one source that is away there is a message for each location and range that was asked for.
-        kind = shape(why, "", names) if group.state is State.FAILED else why
-        lines.setdefault((group.asset, group.state, kind), []).append((group, why))
+        lines.setdefault((group.asset, group.state, cause_of(group.state, why, names)), []).append((group, why))
     columns = [Column("asset", Kind.KEY), Column("state", Kind.KEY), Column("partitions")]
     columns += [Column("count", Kind.NUMBER), Column("rows", Kind.NUMBER), Column("why")]
     table = []
     for (asset, state, _), groups in lines.items():
-        why, *more = dict.fromkeys(why for _, why in groups)
-        why += f" (and {len(more)} more like it)" if more else ""
+        why = first_of(why for _, why in groups)
         partitions = PartitionSet.union_of(group.partitions for group, _ in groups)
         rows = [group.rows for group, _ in groups if group.rows is not None]
         style = STYLES[state]
         shown = str(sum(rows)) if rows else ""
         words = "" if why == str(state) else escape(why)
-        told = f"[{style}]{state}[/{style}]"
+        coloured = f"[{style}]{state}[/{style}]"
         where = escape(partitions_in_words(partitions))
-        table.append([asset, told, where, str(len(partitions)), shown, words])
+        table.append([asset, coloured, where, str(len(partitions)), shown, words])
     if found.groups:
         print_table(console, columns, table, markup=True, group=True)
     else:

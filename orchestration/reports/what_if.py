@@ -10,11 +10,11 @@ from orchestration.engine.changes.what_if import WhatIf
 from orchestration.reports.fitting import Column, Kind, print_table
 
 NAMES = 8
-"""So many columns are named."""
+"""At most this many columns are named."""
 
 
 def print_what_if(console: Console, found: WhatIf) -> None:
-    """A line for each asset that is reached, and who waits for them."""
+    """Print a line for each asset that a change would reach, then the deployments and targets that depend on them."""
     what = found.asset if found.column is None else f"{found.asset}.{found.column}"
     if not found.partitions:
         console.print(f"Nothing of {found.asset} is there that could change.", soft_wrap=True)
@@ -80,8 +80,8 @@ def _below(found: WhatIf) -> list[str]:
     if found.deployments:
         lines.append(f"Deployments that make these tables: {', '.join(found.deployments)}.")
     if found.targets:
-        told = (f"{asset} ({hours:g} h)" for asset, hours in found.targets.items())
-        lines.append(f"Freshness targets that wait: {', '.join(told)}.")
+        targets = (f"{asset} ({hours:g} h)" for asset, hours in found.targets.items())
+        lines.append(f"Freshness targets that wait: {', '.join(targets)}.")
     return lines
 
 

@@ -47,8 +47,8 @@ def declared_deployments(settings: Settings, names: Iterable[str] | None = None)
     Raises ConfigurationError for a wrong declaration, naming deployment and key; UsageError for an unknown name.
     """
     known = {name: item for name, item in settings.deployments.items() if item is not None}
-    if told := unknown_names("the deployment", names or (), known, "Declared"):
-        raise UsageError(*told)
+    if problem := unknown_names("the deployment", names or (), known, "Declared"):
+        raise UsageError(*problem)
     # No warehouse is looked at: that of a cluster would want Hadoop's configuration on this machine.
     workspace = open_workspace(settings.model_copy(update={"warehouse": WarehouseSettings()}))
     wanted = known if names is None else {name: known[name] for name in dict.fromkeys(names)}

@@ -149,11 +149,11 @@ def _refusal(flow: str, error: Any) -> UsageError:
     if error["type"] == "missing":
         return UsageError(f"{flow}: {name} is missing", f"Give it: --param {name}={_EXAMPLES[name]}")
     if not name:
-        return UsageError(f"{flow}: {_told(error)}", "Change one of them.")
-    return UsageError(f"{flow}: {name} {_told(error)} (got {error['input']!r})", "Correct the value.")
+        return UsageError(f"{flow}: {_reason(error)}", "Change one of them.")
+    return UsageError(f"{flow}: {name} {_reason(error)} (got {error['input']!r})", "Correct the value.")
 
 
-def _told(error: Any) -> str:
+def _reason(error: Any) -> str:
     if error["type"] == "literal_error":
         return f"must be {error['ctx']['expected']}"
     if error["type"] == "string_too_short":

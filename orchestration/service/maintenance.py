@@ -224,13 +224,13 @@ def _steps_of_raw(workspace: Workspace, asset: Asset, log: DeltaLog, dry_run: bo
     settings, now = workspace.settings.raw, workspace.settings.now()
     raw, moments = workspace.raw, workspace.moments
     yesterday = day_of(now) - DAY
-    told = _told(workspace, asset, log)
+    requests = _known_requests(workspace, asset, log)
     yield {"raw_packed": raw.pack(asset.key, yesterday, dry_run=dry_run)}
     found = raw.all(asset.key)
     rules = RetentionRules(settings.retention_days, settings.retention_bytes, settings.keep_owned)
-    retention = retention_of(found.files, told, rules, now, found.since)
+    retention = retention_of(found.files, requests, rules, now, found.since)
     if not dry_run:
-        raw.remove(retention.remove, _owners(retention.remove, told.records))
+        raw.remove(retention.remove, _owners(retention.remove, requests.records))
     yield {
         "raw_removed": len(retention.remove),
         "orphans": tuple(f"{file.day}/{file.name}" for file in retention.orphans),
@@ -252,7 +252,7 @@ def _owners(files: Iterable[RawFile], records: Mapping[PartitionKey, PartitionRe
     }
 
 
-def _told(workspace: Workspace, asset: Asset, log: DeltaLog) -> KnownRequests:
+def _known_requests(workspace: Workspace, asset: Asset, log: DeltaLog) -> KnownRequests:
     """What is known about raw answers from the table, from the commits in its log, and from moments; under today's
     keys."""
     named = {asked: [partitions] for asked, partitions in workspace.moments.named(asset.key).items()}

@@ -182,8 +182,8 @@ class Watch:
             self._say(f"no deployment is tagged {' and '.join(environment_tags(self._settings))}; aqi deploy --all")
         catch_up, environment = _catch_up(self._settings), self._settings.deploy.environment
         days = self._settings.hourly.catch_up_days
-        told: dict[str, Any] = {"catch_up": catch_up, "environment": environment, "catch_up_days": days}
-        return Observation(now, server, unseen=tuple(unseen), unmade=unmade, scales=scales, **told, **tables)
+        configured: dict[str, Any] = {"catch_up": catch_up, "environment": environment, "catch_up_days": days}
+        return Observation(now, server, unseen=tuple(unseen), unmade=unmade, scales=scales, **configured, **tables)
 
     def _changed_scales(self) -> tuple[ChangedScale, ...] | None:
         """The scales that changed recently; None where rows cannot be read, which is reported elsewhere."""

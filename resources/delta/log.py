@@ -165,6 +165,15 @@ class DeltaLog:
 
     # States -----------------------------------------------------------------------------------------------------
 
+    def acceptance_of(self, code: str, since: int) -> Provenance | None:
+        """What the last commit after version ``since`` says that equates the code version ``code`` with another one;
+        None where the log has none any more. Raises as ``commit`` does."""
+        for version in reversed(self.versions(since)):
+            said = self.commit(version).provenance
+            if said is not None and any(code in (equal.one, equal.other) for equal in said.equal):
+                return said
+        return None
+
     def state(self, start: TableState | None = None, until: int | None = None) -> TableState:
         """The table's state: the fold of its commits on top of ``start``, or of the newest snapshot that is sound.
 

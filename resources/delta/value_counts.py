@@ -66,7 +66,7 @@ class ValueCounts:
             known = known.with_more(state.records, lacking, found)
             self._keep(asset, columns, known)
         self._read[at] = known
-        return replace(state, records=known.told(state.records, lacking))
+        return replace(state, records=known.put_into(state.records, lacking))
 
     def _count(
         self, asset: Asset, state: TableState, columns: Sequence[str], partitions: PartitionSet

@@ -1,8 +1,8 @@
 """The embedded engine as a child process, driven through pyspark's own Connect client.
 
-It only reads tables, and writes to a scratch folder: it cannot commit. So whatever becomes of it (a crash, a query
-without end, out of memory, kill -9) fails what was computed at that moment, and nothing else; the next one that wants
-a session gets a new process.
+The process only reads tables, and writes to a scratch folder: it cannot commit. So its end (a crash, a query without
+end, out of memory, kill -9) makes only the current computation fail. The next caller that wants a session gets a new
+process.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from resources.machine.environment import cleaned
 from resources.machine.pinned import check_pinned
 from resources.machine.shell import tidy
 from resources.settings.spark_values import UNTRACED
+from resources.storage.lock import how_to_write
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -35,24 +36,25 @@ if TYPE_CHECKING:
 START_SECONDS = 60
 END_SECONDS = 5
 DEATH_SECONDS = 2
-"""So long after the connection was lost it is waited for a process that may be ending."""
+"""After the connection was lost, wait so long for the end of the process, which may be ending."""
 SPILLED = "datafusion-*"
-"""Folders of Sail's own in scratch."""
+"""Folders that the engine, Sail, makes in scratch."""
 LOST, OUT_OF_POOL = "UNAVAILABLE", "total memory pool"
-"""In what an error says: that there is no connection any more; that an operator that cannot spill wants too much."""
+"""Texts in an error: the connection is gone; an operator that cannot spill to disk wants too much memory."""
 OF_THE_ENGINE = ("SAIL_", "RUST_", "TOKIO_", "DATAFUSION_")
-"""How variables begin that would change what the engine does: those of the user's shell do not reach it."""
+"""Prefixes of variables that change what the engine does. Such variables of the user's shell do not reach the
+engine."""
 CLIENTS_LOGGER = "pyspark.sql.connect.logging"
 CONNECT_MODE = "SPARK_CONNECT_MODE_ENABLED"
-"""With it in the environment, the functions of pyspark make expressions of Connect, not of a JVM."""
+"""With this variable in the environment, pyspark's functions make expressions of Connect, not of a JVM."""
 
 
 class EmbeddedProcess:
-    """A process that starts when it is wanted, and again when it has died; safe to use from several threads.
+    """A process that starts when it is first used, and again after it has died. Safe to call from several threads.
 
-    warehouse: below whose folder it has its scratch. memory: so many bytes it may have resident, ``memory_text`` as the
-    setting says it. timeout: so many seconds a piece of work may take. conf: settings of its sessions. log: where its
-    own output goes.
+    warehouse: folder of the warehouse; the scratch folder is in it. memory: limit of the process's resident memory, in
+    bytes. memory_text: the same limit as the setting has it, for messages. timeout: limit of one piece of work, in
+    seconds. conf: settings of the process's sessions. log: file for the process's own output.
     """
 
     def __init__(
@@ -64,21 +66,21 @@ class EmbeddedProcess:
         self._child: subprocess.Popen[bytes] | None = None
         self._session: Any = None
         self._scratch: Scratch | None = None
-        self._ended_because: dict[int, str] = {}  # by process: another thread may have started the next one
+        self._ended_because: dict[int, str] = {}  # by process id: another thread may have started the next process
         self._stopped = False
 
     @property
     def pid(self) -> int | None:
-        """Of the process that lives, or lived last."""
+        """The id of the living process, or of the last one; None before the first."""
         return None if self._child is None else self._child.pid
 
     def session(self) -> SparkSession:
-        """The session of a process that lives. Raises RunError where none can be started."""
+        """A session of a living process. Raises RunError where no process can be started."""
         with self._lock:
             if self._session is None or self._child is None or self._child.poll() is not None:
                 self._start()
             session: Any = self._session
-            # What an asset's function calls the active session. pyspark's own way to say so leaves one that has ended.
+            # The active session, for the functions of assets. pyspark's own setter leaves a session that has ended.
             kind = type(session)
             kind._default_session = kind._active_session.session = session
             given: SparkSession = session
@@ -86,7 +88,7 @@ class EmbeddedProcess:
 
     @property
     def scratch(self) -> Path:
-        """The folder in which the process may write; it outlives a process that dies."""
+        """The folder in which the process may write. It outlives the death of a process."""
         self.session()
         assert self._scratch is not None
         return self._scratch.folder
@@ -95,18 +97,20 @@ class EmbeddedProcess:
         if self._stopped:
             raise RunError("the embedded engine was ended", "Ask for the same days again.")
         check_installed()
-        check_pinned("pyspark")  # its client
+        check_pinned("pyspark")  # its Connect client is used
         tidy()
         os.environ[CONNECT_MODE] = "1"
         self._let_go()
         self._log.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._scratch = self._scratch or Scratch(self._warehouse)
-            for spilled in self._scratch.folder.glob(SPILLED):  # by one that is dead
+            for spilled in self._scratch.folder.glob(SPILLED):  # left by a dead process
                 shutil.rmtree(spilled, ignore_errors=True)
         except OSError as error:
             raise RunError(
-                f"the embedded engine cannot write below {self._warehouse} ({error.strerror})", "Check the disk."
+                f"the embedded engine needs room for passing files below {self._warehouse}, and cannot write there "
+                f"({error.strerror})",
+                how_to_write(self._warehouse, error),
             ) from error
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
@@ -115,7 +119,7 @@ class EmbeddedProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env={name: value for name, value in cleaned(os.environ).items() if _is_taken(name, value)},
-                start_new_session=True,  # Ctrl-C is for whoever started it, who ends it then
+                start_new_session=True,  # Ctrl-C must reach only this process, which then ends the engine
             )
         self._session = self._connected(self._port(self._child))
 
@@ -138,12 +142,12 @@ class EmbeddedProcess:
         from pyspark.sql.connect.session import SparkSession
 
         try:
-            # What is on this machine goes through no proxy.
+            # No proxy for connections within this machine.
             channel = DefaultChannelBuilder(f"sc://127.0.0.1:{port}", [("grpc.enable_http_proxy", 0)])
             session = SparkSession.builder.channelBuilder(channel).create()
-            # A process that is gone does not come back at its port: to try again would only take minutes.
+            # A dead process does not come back at its port: retries would only take minutes.
             session.client.set_retry_policies([])
-            logging.getLogger(CLIENTS_LOGGER).setLevel(logging.CRITICAL)  # what it says is in the errors, in our words
+            logging.getLogger(CLIENTS_LOGGER).setLevel(logging.CRITICAL)  # our errors report what it logs
             session.client.disable_reattachable_execute()
             for name, value in {**UNTRACED, **self._conf}.items():
                 session.conf.set(name, value)
@@ -155,7 +159,8 @@ class EmbeddedProcess:
 
     @contextlib.contextmanager
     def working(self, what: str) -> Iterator[None]:
-        """A piece of work on the engine. Where the process ends in it, or it takes too long, RunError says so."""
+        """Do a piece of work on the engine. what: the work, for messages. Raises RunError where the process ends during
+        the work, or the work takes too long."""
         os.environ[CONNECT_MODE] = "1"
         with self._lock:
             self.session()
@@ -203,9 +208,9 @@ class EmbeddedProcess:
         return f"{how}; its log is {self._log}"
 
     def _end(self, why: str, child: subprocess.Popen[bytes] | None = None) -> None:
-        """Kill the process, or ``child`` where the work on that one is meant.
+        """Kill the process; or ``child``, the process of a piece of work, where a newer one may run already.
 
-        Without the lock: whoever holds it may wait for this very process.
+        Takes no lock: the thread that holds the lock may wait for this very process.
         """
         child = child or self._child
         if child is not None:
@@ -213,12 +218,12 @@ class EmbeddedProcess:
             child.kill()
 
     def cancel(self) -> None:
-        """End whatever is going on; nothing more is started."""
+        """End the current work. The engine starts nothing more."""
         self._stopped = True
         self._end("it was cancelled")
 
     def stop(self) -> None:
-        """End the process and wait until it is gone, with its scratch."""
+        """End the process, wait until it is gone, and remove its scratch folder."""
         with self._lock:
             self._stopped = True
             self._let_go()
@@ -255,5 +260,6 @@ def check_installed() -> str:
 
 
 def _is_taken(name: str, value: str) -> bool:
-    """Whether the engine gets a variable: none of its own settings, and none that is not UTF-8, at which it panics."""
+    """Whether the engine gets a variable of the environment. It gets none of its own settings, and no variable that is
+    not UTF-8: the engine panics at those."""
     return not name.startswith(OF_THE_ENGINE) and not any("\udc80" <= sign <= "\udcff" for sign in name + value)

@@ -1,6 +1,7 @@
-"""The folder for what an engine evaluates: in a local warehouse, on the disk that the tables are on.
+"""The scratch folder of an engine: in a local warehouse, on the same disk as the tables.
 
-Whoever uses it holds a lock on it, so that what a killed one left behind can be told, and removed.
+The user of the folder holds a lock on it. A folder whose lock nobody holds was left behind by a killed process, and
+is removed.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ ATTEMPTS = 10
 
 
 class Scratch:
-    """A new folder in ``warehouse``, ours until ``close``. Removes what dead ones left behind.
+    """A new folder in ``warehouse``, ours until ``close``. Removes folders that dead processes left behind.
 
-    Raises OSError where nothing can be written there.
+    Raises OSError where nothing can be written in the warehouse.
     """
 
     def __init__(self, warehouse: Path) -> None:
@@ -39,12 +40,12 @@ class Scratch:
                 root.mkdir(parents=True, exist_ok=True)
                 sweep(root)
                 held = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            except FileNotFoundError:  # another one that closed has removed the empty root
+            except FileNotFoundError:  # another process closed its folder, and removed the empty root
                 if attempt + 1 == ATTEMPTS:
                     raise
                 continue
             fcntl.flock(held, fcntl.LOCK_EX)
-            if self._lock.exists():  # or a sweep came between
+            if self._lock.exists():  # else another process swept the lock away before we held it
                 self.folder.mkdir()
                 self._held: int | None = held
                 return
@@ -52,35 +53,35 @@ class Scratch:
         raise OSError(errno.EBUSY, "others sweep it all the time", str(root))
 
     def close(self) -> None:
-        """Remove it; again is nothing."""
+        """Remove the folder and its lock. A second call does nothing."""
         if self._held is None:
             return
         shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.unlink(missing_ok=True)
         os.close(self._held)
         self._held = None
-        with contextlib.suppress(OSError):  # others are there
+        with contextlib.suppress(OSError):  # folders of other processes are there
             self.folder.parent.rmdir()
 
 
 def sweep(root: Path) -> None:
-    """Remove the folders in ``root`` that nobody holds."""
+    """Remove the folders in ``root`` whose lock nobody holds."""
     for lock in root.glob(f"*{LOCK_SUFFIX}"):
         with contextlib.suppress(OSError):
             held = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
             try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where somebody holds it
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where another process holds the lock
                 shutil.rmtree(str(lock).removesuffix(LOCK_SUFFIX), ignore_errors=True)
                 lock.unlink(missing_ok=True)
             finally:
                 os.close(held)
     for folder in root.iterdir():
-        if folder.is_dir() and not Path(f"{folder}{LOCK_SUFFIX}").exists():  # its lock is there before it is
+        if folder.is_dir() and not Path(f"{folder}{LOCK_SUFFIX}").exists():  # a lock is made before its folder
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_parquet(rows: tuple[pa.Schema, Iterable[pa.RecordBatch]], folder: Path) -> None:
-    """Write rows as one Parquet file in a new folder, batch by batch; also where there are none."""
+    """Write rows as one Parquet file in a new folder, batch by batch. Without rows the file has only the schema."""
     import pyarrow.parquet as pq
 
     schema, batches = rows

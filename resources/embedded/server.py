@@ -2,11 +2,12 @@
 
     python -I server.py SCRATCH MEMORY_BYTES
 
-Says ``{"port": N}`` on standard output when it listens, and ends when its standard input does: with whoever started it,
-however that one ended. It removes the scratch folder then. Sail spills to that folder what its operators hold beyond
-their share of the memory; what the process has resident beyond all of it ends it (OUT_OF_MEMORY).
+Prints ``{"port": N}`` on standard output when it listens. Ends when its standard input ends, that is with the process
+that started it, however that one ended; then it removes the scratch folder. Sail spills to that folder what its
+operators hold above their share of the memory. The process ends itself (OUT_OF_MEMORY) when its resident memory
+exceeds the whole limit.
 
-Imports the standard library and pysail alone, so that nothing of its user's shell is in the way.
+Imports only the standard library and pysail, so that nothing in the user's shell changes it.
 """
 
 from __future__ import annotations
@@ -21,20 +22,21 @@ from pathlib import Path
 
 OUT_OF_MEMORY = 70
 LOCK_SUFFIX = ".lock"
-"""Of the file beside a scratch folder that whoever started this holds."""
+"""Suffix of the lock file beside a scratch folder. The process that started this one holds the lock."""
 POLL_SECONDS = 0.05
 OPERATORS_SHARE = 0.6
-"""Of the memory: what operators may hold before they spill. The rest is for batches on their way and for code."""
+"""Share of the memory that operators may hold before they spill. The rest is for batches in transit and for code."""
 BATCH_ROWS = 2048
-"""An aggregate that keeps a value of a batch is counted as keeping all of it: smaller batches, less of that."""
+"""Rows of a batch. An aggregate that keeps one value of a batch is counted as keeping the whole batch, so small batches
+cost less memory."""
 
 NEVER_SECONDS = 10 * 365 * 24 * 3600
-"""After so long without work a session ends. A run may wait an hour, or a day, until the provider answers again; its
-session ends with this process, and this process with the run."""
+"""A session ends after so long without work: never. A run may wait an hour, or a day, until the provider answers again.
+Its session ends with this process, and this process with the run."""
 
 
 def options(scratch: Path, memory: int) -> dict[str, str]:
-    """The server's settings, as its environment."""
+    """The server's settings, as variables of its environment. memory: in bytes."""
     return {
         "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
         "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(int(memory * OPERATORS_SHARE)),
@@ -44,7 +46,7 @@ def options(scratch: Path, memory: int) -> dict[str, str]:
         "SAIL_PARQUET__COMPRESSION": "lz4_raw",
         "SAIL_PARQUET__SKIP_ARROW_METADATA": "true",
         "SAIL_TELEMETRY__EXPORT_TRACES": "false",
-        # Statistics know nothing of NaN: taken for all there is, they make it another value, or no row.
+        # Statistics of files ignore NaN. A query that relies on them returns a wrong value, or no row.
         "SAIL_EXECUTION__COLLECT_STATISTICS": "false",
         "SAIL_PARQUET__PRUNING": "false",
         "SAIL_PARQUET__ENABLE_PAGE_INDEX": "false",
@@ -53,7 +55,7 @@ def options(scratch: Path, memory: int) -> dict[str, str]:
 
 
 def resident_bytes() -> int:
-    """What this process has resident now; 0 where the system does not say (only Linux has /proc)."""
+    """The resident memory of this process, in bytes; 0 where the system does not say (only Linux has /proc)."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
@@ -61,7 +63,7 @@ def resident_bytes() -> int:
 
 
 def watch_memory(limit: int) -> None:
-    """End this process as soon as it has more than ``limit`` resident."""
+    """End this process as soon as it has more than ``limit`` bytes resident."""
     while True:
         if resident_bytes() > limit:
             os._exit(OUT_OF_MEMORY)
@@ -83,7 +85,7 @@ def main() -> None:
             pass
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-        if not scratch.exists():  # else the next one sweeps what was written meanwhile
+        if not scratch.exists():  # else the next process's sweep removes what was written meanwhile
             Path(f"{scratch}{LOCK_SUFFIX}").unlink(missing_ok=True)
         os._exit(0)
 

@@ -7,20 +7,29 @@ Source: https://hadoop.apache.org/docs/stable/hadoop-yarn/hadoop-yarn-site/Resou
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import requests
 
 from orchestration.core.errors import MachineError, RunError, in_a_line
 from resources.hadoop.configuration import HadoopConf, user_name
+from resources.machine.addresses import without_secrets
 from resources.machine.proxies import for_requests
 
 TIMEOUT_SECONDS = 5.0
 KILL_SECONDS = 30.0
 FINAL = ("FINISHED", "FAILED", "KILLED")
 """The states of applications that have ended."""
+_NO_ADDRESS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
+_OTHER_ANSWERS = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What is raised where an answer is no JSON, or other JSON than a ResourceManager sends."""
 _SECURE = "This cluster asks for Kerberos: pip install requests-gssapi, and kinit."
 
 
@@ -45,6 +54,26 @@ class Application:
         return self.state == "RUNNING" and self.containers > 1
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _understood(method: Callable[P, R]) -> Callable[P, R]:
+    """A method that raises MachineError where an answer is other JSON than a ResourceManager sends."""
+
+    @wraps(method)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except _OTHER_ANSWERS as error:
+            raise MachineError(
+                f"what answers as YARN's ResourceManager sends other JSON than one does ({type(error).__name__})",
+                "Check its address in yarn-site.xml, and YARN_RM_URL if that is set.",
+            ) from error
+
+    return checked
+
+
 class ResourceManager:
     """The ResourceManager of a cluster: the active one among those that the configuration names.
 
@@ -59,11 +88,13 @@ class ResourceManager:
         else:
             self._session.params = {"user.name": user_name()}
 
+    @_understood
     def info(self) -> dict[str, Any]:
         """The ResourceManager's ``clusterInfo``: version, state, start, …"""
         found: dict[str, Any] = self._ask("cluster/info")["clusterInfo"]
         return found
 
+    @_understood
     def check_queue(self, name: str) -> str:
         """The full path of the queue ``name``. Raises MachineError for a queue that is unknown, has queues below it, or
         does not accept applications."""
@@ -80,7 +111,8 @@ class ResourceManager:
         known = ", ".join(sorted(str(queue["queueName"]) for queue in queues))
         raise MachineError(f"the YARN queue {name!r} is unknown", f"Set yarn.queue to one of {known}.")
 
-    def check_container(self, mebibytes: int, cores: int, what: str) -> None:
+    @_understood
+    def check_container(self, mebibytes: int, cores: int, what: str, remedy: str) -> None:
         """Raises MachineError where no NodeManager, even an idle one, has room for a container of this size. what:
         needs the container, for the message."""
         nodes = self._nodes()
@@ -94,19 +126,22 @@ class ResourceManager:
             raise MachineError(
                 f"{what} needs a container of {mebibytes} MiB and {cores} cores; the largest NodeManager has "
                 f"{most} MiB and {max(there for _, there in sizes)} cores",
-                "Lower yarn.executor_memory, yarn.executor_memory_overhead or yarn.executor_cores.",
+                remedy,
             )
 
+    @_understood
     def nodes(self) -> int:
         """The number of NodeManagers that run."""
         return len(self._nodes())
 
+    @_understood
     def applications(self, tag: str, *, running: bool = True) -> list[Application]:
         """The applications with a tag. running: True: those that have not ended; False: all that YARN remembers."""
         states = {"states": "NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING"} if running else {}
         found = self._ask("cluster/apps", applicationTags=tag.lower(), **states).get("apps") or {}
         return [_application(item) for item in found.get("app", [])]
 
+    @_understood
     def application(self, application_id: str) -> Application:
         """The application with this id."""
         return _application(self._ask(f"cluster/apps/{application_id}")["app"])
@@ -140,6 +175,7 @@ class ResourceManager:
         """The URL of the active ResourceManager. One on standby does not answer: it redirects to the active one."""
         tried = []
         for url in self._urls:
+            shown = without_secrets(url)
             try:
                 answer = self._session.get(
                     f"{url}/ws/v1/cluster/info",
@@ -148,15 +184,20 @@ class ResourceManager:
                     proxies=for_requests(url),
                 )
             except requests.RequestException as error:
-                tried.append(f"{url} ({_why(error)})")
+                tried.append(f"{shown} ({_why(error)})")
                 continue
-            if answer.ok and answer.headers.get("Content-Type", "").startswith("application/json"):
-                if answer.json().get("clusterInfo", {}).get("haState", "ACTIVE") == "ACTIVE":
-                    self._urls = [url, *(other for other in self._urls if other != url)]
-                    return url
-                tried.append(f"{url} (stands by)")
-            else:
-                tried.append(f"{url} (HTTP {answer.status_code})")
+            if not answer.ok or not answer.headers.get("Content-Type", "").startswith("application/json"):
+                tried.append(f"{shown} (HTTP {answer.status_code})")
+                continue
+            try:
+                state = answer.json().get("clusterInfo", {}).get("haState", "ACTIVE")
+            except _OTHER_ANSWERS:
+                tried.append(f"{shown} (its answer is not a ResourceManager's)")
+                continue
+            if state == "ACTIVE":
+                self._urls = [url, *(other for other in self._urls if other != url)]
+                return url
+            tried.append(f"{shown} (stands by)")
         raise MachineError(
             f"YARN's ResourceManager does not answer: {', '.join(tried)}",
             "Check that it runs, yarn-site.xml in HADOOP_CONF_DIR, and YARN_RM_URL if that is set.",
@@ -175,9 +216,9 @@ class ResourceManager:
             )
             answer.raise_for_status()
             found: dict[str, Any] = answer.json()
-        except (requests.RequestException, ValueError) as error:
+        except (requests.RequestException, ValueError, RecursionError) as error:
             raise MachineError(
-                f"YARN's ResourceManager does not answer to {url} ({_why(error)})", "See its log."
+                f"YARN's ResourceManager does not answer to {without_secrets(url)} ({_why(error)})", "See its log."
             ) from error
         return found
 
@@ -222,4 +263,7 @@ def _application(item: dict[str, Any]) -> Application:
 
 
 def _why(error: Exception) -> str:
+    """The cause in a line, without the address: it may have a password in it."""
+    if isinstance(error, _NO_ADDRESS):
+        return "this is no address"
     return "no connection" if isinstance(error, requests.ConnectionError) else in_a_line(error)

@@ -77,7 +77,7 @@ def left_out(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: done for name in sorted(environment) if (done := _done(name, RULES)) and name not in OF_THE_NETWORK}
 
 
-def told(environment: Mapping[str, str]) -> dict[str, str]:
+def notices(environment: Mapping[str, str]) -> dict[str, str]:
     """Variable of the shell that could affect a run → what is done about it; with the variables that the parent process
     left out, see ``before``."""
     through = {name: done for name in environment if (done := _done(name, (GOES_THROUGH, FOR_CLUSTERS)))}

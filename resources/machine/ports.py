@@ -70,8 +70,8 @@ def reserved_ports() -> set[int]:
     """The ports that the administrator of this machine reserved: ``1-5,9`` in ``ip_local_reserved_ports`` means 1 to 5,
     and 9."""
     try:
-        told = _RESERVED.read_text(encoding="ascii").strip()
+        text = _RESERVED.read_text(encoding="ascii").strip()
     except OSError:
         return set()
-    ranges = [part.partition("-") for part in told.split(",") if part]
+    ranges = [part.partition("-") for part in text.split(",") if part]
     return {port for first, _, last in ranges for port in range(int(first), int(last or first) + 1)}

@@ -98,10 +98,10 @@ def settle(api: str | None = None, environ: MutableMapping[str, str] | None = No
     if not names_a_proxy(environ):
         return
     said = _said(environ)
-    told = said["no"][1] if "no" in said else ""
+    exempt = said["no"][1] if "no" in said else ""
     entries = [ALL]
-    if told.strip() != ALL:
-        before = _entries(told)
+    if exempt.strip() != ALL:
+        before = _entries(exempt)
         entries = [*(_as_all_read(entry) for entry in before if entry != ALL), *HERE, *_own_names()]
         if api is None:
             entries = [ALL, *entries] if ALL in before else entries
@@ -201,8 +201,8 @@ def _own_names() -> list[str]:
     return [name for name in dict.fromkeys(names) if name.isascii()]
 
 
-def _entries(told: str) -> list[str]:
-    return [entry for entry in re.split(r"[\s,]+", told) if entry]
+def _entries(text: str) -> list[str]:
+    return [entry for entry in re.split(r"[\s,]+", text) if entry]
 
 
 def _as_all_read(entry: str) -> str:
@@ -219,13 +219,13 @@ def _httpx_reads(entry: str) -> bool:
     return entry.isascii() and not entry.startswith("[")
 
 
-def _is_exempt(parts: SplitResult, told: str) -> bool:
-    """Whether NO_PROXY exempts a URL from the proxy. told: the value of NO_PROXY."""
-    if told.strip() == ALL:
+def _is_exempt(parts: SplitResult, exempt: str) -> bool:
+    """Whether NO_PROXY exempts a URL from the proxy. exempt: the value of NO_PROXY."""
+    if exempt.strip() == ALL:
         return True
     host = (parts.hostname or "").rstrip(".")
     port = parts.port or (443 if parts.scheme in ("https", "wss") else 80)
-    return any(_covers(entry, host, port) for entry in _entries(told.lower()))
+    return any(_covers(entry, host, port) for entry in _entries(exempt.lower()))
 
 
 def _covers(entry: str, host: str, port: int) -> bool:

@@ -130,9 +130,9 @@ def _put(wanted: Mapping[str, str], names: set[str]) -> None:
 
 def _python_path() -> tuple[str, str] | None:
     """The PYTHONPATH that this process needs, and a sentence about it; None where it is as it should be."""
-    if not (told := os.environ.get("PYTHONPATH", "")):
+    if not (paths := os.environ.get("PYTHONPATH", "")):
         return None
-    entries = [entry or str(Path.cwd()) for entry in told.split(":")]
+    entries = [entry or str(Path.cwd()) for entry in paths.split(":")]
     own = own_folders()
     first = next((at for at, entry in enumerate(entries) if entry in own), len(entries))
     if first == 0:  # our folders come first already

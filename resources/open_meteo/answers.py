@@ -55,7 +55,8 @@ class LocationAnswer:
     made_up: bool = False
     """Whether the answer says that its values are made up."""
     unasked: Mapping[str, str] = field(default_factory=dict)
-    """Variables that it sent although they were not asked for, since the source had refused them by name."""
+    """Variables that were not asked for, since the source had refused them by name, and that it sent all the same → a
+    sentence about it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +112,7 @@ def read_answers(body: bytes, request: Request, now: datetime, source: str = "th
 
 
 def _read_location(document: Any, location: Location, request: Request, last_hour: int) -> LocationAnswer:
-    """One element of the provider's array, checked, without doubled hours and forecasts."""
+    """One element of the provider's array, checked, without repeated hours and forecasts."""
     hourly, units = (_member(document, name, dict) for name in ("hourly", "hourly_units"))
     if offset := document.get("utc_offset_seconds"):
         raise _Nonsense(f"local time ({offset} seconds from UTC) instead of UTC")
@@ -138,17 +139,18 @@ def _read_location(document: Any, location: Location, request: Request, last_hou
         digests[day] = sha256(hours[rows].tobytes() + bits[rows].tobytes()).hexdigest()[:32]
     table = _table(location.key, request.variables, hours, values, present)
     lacking = {name: one.lacking for name, one in columns.items() if one.lacking}
-    told, made_up = (MappingProxyType(digests), MappingProxyType(lacking)), is_made_up(document)
+    mappings, made_up = (MappingProxyType(digests), MappingProxyType(lacking)), is_made_up(document)
     unasked = {
         name: f"{name} was refused before, and came all the same"
         for name, one in columns.items()
         if name in request.refused and not one.lacking
     }
-    return LocationAnswer(location.key, request.first, request.last, table, *told, made_up, unasked)
+    return LocationAnswer(location.key, request.first, request.last, table, *mappings, made_up, unasked)
 
 
 def _member(document: Any, name: str, kind: type) -> Any:
-    """A named part of a JSON object, of the kind that it has to be."""
+    """A member of a JSON object, of type ``kind``. Raises _Nonsense for another type, and where the member is
+    missing."""
     if not isinstance(document, dict):
         raise _Nonsense(f"JSON of another shape: {_short(document)} instead of an object with {name!r}")
     if not isinstance(document.get(name), kind):

@@ -122,13 +122,13 @@ class OpenMeteoClient:
         cancelled: Callable[[], bool] = never,
         attempts: int | None = None,
     ) -> Sent:
-        """What the source sends; hours after the moment of asking are left out of the answers. now: the run's clock.
+        """What the source answers to a request. Hours after the moment of asking are left out. now: the run's clock.
 
-        attempts: at most so many; None: those of the settings.
+        attempts: the greatest number of attempts; None: that of the settings.
         Raises SourceRefused, SourceVariableRefused, SourceKeyRefused, SourceTooMuch, SourceNonsense, SourceClock,
         SourceUnreachable, SourceLimited, FetchCancelled, and a plain SourceError where the source failed (HTTP 5xx, or
-        an error under status 200) at every attempt; ``core.errors`` says what they mean, ``replies`` which reply
-        becomes which. The messages name host, locations and days, never the key.
+        an error under status 200) at every attempt. ``core.errors`` says what the errors mean, ``replies`` which reply
+        becomes which error. The messages name host, locations and days, never the key.
         """
         made = _Made()
         most = attempts or self._settings.attempts
@@ -146,7 +146,7 @@ class OpenMeteoClient:
     def _ask(
         self, request: Request, now: Clock, cancelled: Callable[[], bool], attempts: int, made: _Made
     ) -> tuple[Reply, Exchange]:
-        """The answer as it was sent, and when; errors as in ``fetch``."""
+        """The reply with the answer, and the moments of the exchange. Raises the errors of ``fetch``."""
         settings, heard = self._settings, False
         attempts = min(attempts, settings.attempts)
         with self._turn(request, cancelled):
@@ -154,7 +154,7 @@ class OpenMeteoClient:
             began = self._monotonic()
             while True:
                 passed = self._monotonic() - began
-                before = now()  # a request can wait for minutes until it is its turn
+                before = now()  # again for each attempt: a request can wait for minutes until it is sent
                 asked = Asked(request, self._host, before, self._api_key is not None, self._has_user)
                 made.times += 1
                 outcome = self._attempt(asked, self._bounds(request, passed, heard), cancelled)
@@ -166,7 +166,7 @@ class OpenMeteoClient:
                 most = settings.request_deadline_seconds
                 most = most if heard else min(most, settings.unreachable_seconds)
                 left = most - (self._monotonic() - began)
-                wait = outcome.wait_seconds or self._backoff(made.times)  # 0: nobody is asked twice without a pause
+                wait = outcome.wait_seconds or self._backoff(made.times)  # 0: no host is asked twice without a pause
                 if wait >= left and outcome.wait_seconds:
                     raise left_alone(outcome, asked, now(), wait)
                 if wait >= left:
@@ -206,19 +206,20 @@ class OpenMeteoClient:
         return seconds * random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
 
     def _attempt(self, asked: Asked, bounds: Bounds, cancelled: Callable[[], bool]) -> Reply | Trouble:
-        """One HTTP exchange: an answer, or trouble that may pass. Raises SourceError for what will not."""
+        """One HTTP exchange: its reply, or a trouble that may pass. Raises SourceError for an error that will not
+        pass."""
         query = asked.request.parameters | ({"apikey": self._api_key} if self._api_key else {})
         try:
             status, headers, body = self._exchanges.get(self._url, query, bounds, cancelled)
         except NoReply as failed:
-            if failed.taken:  # perhaps it has been served, and counted, whole
+            if failed.taken:  # perhaps the provider has served and counted the request
                 self._count(asked.request.weight)
             if failed.passes:
                 return Trouble(failed.what, SourceUnreachable, remedy=failed.remedy, calls=None, heard=failed.heard)
             what = f"{self._host} {failed.what}; asked once for {asked}"
             raise SourceUnreachable(what, failed.remedy) from None
         self._pause(0, asked.request, cancelled)
-        reply = Reply(status, headers, self._secrets.hidden_in_body(body))  # before it is read: as it will be kept
+        reply = Reply(status, headers, self._secrets.hidden_in_body(body))  # read as it will be kept
         try:
             trouble = judged(reply, asked)
         except SourceError:
@@ -230,7 +231,8 @@ class OpenMeteoClient:
         return trouble or reply
 
     def _in_time(self, before: datetime, after: datetime, reply: Reply) -> Exchange:
-        """The source's clock is compared where it and the run's are of one kind."""
+        """The moments of an exchange, with the source's clock only if both clocks show the time of day, or both are
+        injected."""
         is_injected = reply.headers.get(CLOCK_HEADER) == INJECTED
         date = server_time(reply.headers) if is_injected or not self._injected_clock else None
         return Exchange(before, after, date, is_injected)
@@ -238,7 +240,7 @@ class OpenMeteoClient:
     def _refuse(self, request: Request, exchange: Exchange) -> NoReturn:
         most_apart = self._settings.max_clock_difference_minutes
         apart = f"more than {most_apart:g} min apart (open_meteo.max_clock_difference_minutes)"
-        what = f"{self._host} answered {request}, but {exchange.told}: {apart}"
+        what = f"{self._host} answered {request}, but {exchange.in_words}: {apart}"
         if exchange.is_injected:
             remedy = "The source's clock is injected, as a simulator's is: give it and the run the same AQI_CLOCK__NOW."
         else:
@@ -274,7 +276,7 @@ class OpenMeteoClient:
         return None if seconds is None else now() + timedelta(seconds=seconds)
 
     def _pause(self, seconds: float, request: Request, cancelled: Callable[[], bool]) -> None:
-        """Sleep, at most a second at a time, so that a cancelled run ends soon."""
+        """Sleep, at most a second at a time, so that a cancelled run ends soon. Raises FetchCancelled."""
         while True:
             if cancelled():
                 raise FetchCancelled(f"the fetch of {request} from {self._host} was cancelled")
@@ -285,7 +287,8 @@ class OpenMeteoClient:
 
     @contextmanager
     def _turn(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[None]:
-        """One request at a time: the provider serves them so, and refuses a sixth that waits."""
+        """Wait until no other request is in progress: the provider serves one at a time, and refuses a sixth that
+        waits."""
         while not self._lock.acquire(timeout=0.2):
             self._pause(0, request, cancelled)
         try:
@@ -294,7 +297,7 @@ class OpenMeteoClient:
             self._lock.release()
 
     def _hidden(self, error: E) -> E:
-        """The error without the key, in case that the source repeated it."""
+        """The error without secrets, which the source may have repeated."""
         error.message, error.remedy = self._secrets.hidden_in(error.message), self._secrets.hidden_in(error.remedy)
         error.args = (error.message,)
         return error

@@ -29,7 +29,7 @@ class Exchange:
 
     @property
     def asked(self) -> datetime:
-        """The moment of asking: the source's, as long as it is not in a later hour than the run's.
+        """When the request was sent: by the source's clock, unless that is in a later hour than the run's.
 
         ==========  ==========  ========================================================
         ``before``  ``date``    asked
@@ -37,7 +37,7 @@ class Exchange:
         10:59:58    10:58:40    10:58:40
         10:59:58    10:59:59    10:59:59
         10:59:58    11:00:01    10:59:58: by the run's clock the hour has not begun
-        11:00:01    10:59:59    10:59:59: by the source's it has not
+        11:00:01    10:59:59    10:59:59: by the source's clock the hour has not begun
         10:59:58    –           10:59:58
         ==========  ==========  ========================================================
         """
@@ -53,14 +53,14 @@ class Exchange:
         return max(self._nearest - self.date, self.date - self._nearest)
 
     @property
-    def told(self) -> str:
+    def in_words(self) -> str:
         """Both moments, in words."""
         assert self.date is not None
         return f"its clock says {iso(self.date)}, the run's {iso(self._nearest)}"
 
     @property
     def _nearest(self) -> datetime:
-        """The moment of the run's clock that ``date`` is compared with."""
+        """The moment of the run's clock that is nearest to ``date``."""
         assert self.date is not None
-        first, last = sorted((self.before, self.after))  # a clock can be set back meanwhile
+        first, last = sorted((self.before, self.after))  # a clock can be set back between the two
         return min(max(self.date, first), last)

@@ -1,4 +1,4 @@
-"""Requests as JSON values, as they are kept beside what was sent to them, and read again.
+"""Requests as JSON values: so they are kept beside their answers, and read again.
 
 Pure. Must not know: HTTP, the key, today's configuration.
 """
@@ -15,20 +15,20 @@ from resources.open_meteo.requests import AUTO, Request
 from resources.open_meteo.variables import UNITS
 
 _SENT = "domains="
-"""What a domain begins with in records, where it was sent by name."""
+"""The prefix, in records, of a domain that was sent by name."""
 
 
 def domain_in_records(domain: str) -> str:
-    """A domain as records and descriptions have it: as it was sent.
+    """A domain as records and descriptions have it: with a prefix where it was sent.
 
-    Before it was sent they had the one that was configured, by its bare name; so a bare name other than ``auto`` is not
-    what was asked for: see ``domain_asked``.
+    Older versions recorded the configured domain as a bare name, and did not send it. So a bare name other than
+    ``auto`` is not what the source was asked for: see ``domain_asked``.
     """
     return AUTO if domain == AUTO else f"{_SENT}{domain}"
 
 
 def domain_asked(recorded: str) -> str:
-    """What the source was asked for, of a domain in a record.
+    """The domain that the source was asked for, from a domain in a record.
 
     | recorded                | asked         |
     |-------------------------|---------------|
@@ -40,7 +40,7 @@ def domain_asked(recorded: str) -> str:
 
 
 def describe(request: Request) -> dict[str, Any]:
-    """A request. Names and time zones of locations are not part of it, nor what an answer may be without."""
+    """A request as JSON values, without names and time zones of locations, and without its optional variables."""
     return {
         "locations": [
             {"key": location.key, "latitude": location.latitude, "longitude": location.longitude}
@@ -54,9 +54,9 @@ def describe(request: Request) -> dict[str, Any]:
 
 
 def described_request(described: Mapping[str, Any]) -> Request:
-    """The request of what ``describe`` gave; its answer was kept, so it may be without any variable.
+    """The request that ``describe`` described. All of its variables are optional: its answer was accepted and kept.
 
-    Raises SourceNonsense for anything else.
+    Raises SourceNonsense for other values.
     """
     try:
         locations = [

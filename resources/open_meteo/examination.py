@@ -1,6 +1,6 @@
-"""One small question to Open-Meteo: whether it answers, how fast, and what it allows.
+"""A check of Open-Meteo by one small request: whether it answers, how fast, and with which clock.
 
-Must not know: assets, runs, the warehouse, HTTP; nothing that it is told is kept.
+Must not know: assets, runs, the warehouse, HTTP. Nothing of the answer is kept.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from resources.machine.clock import Clock
 from resources.open_meteo.settings import OpenMeteoSettings
 
 SECONDS = 5.0
-"""For the answer; somebody is waiting."""
+"""How long the check waits for the answer: a person waits for the check."""
 APART_SECONDS = 2.0
 
 
 def terms_of(settings: OpenMeteoSettings) -> str:
-    """How much is asked of it at most, and whether with a key, which is not told."""
+    """A sentence: how many calls are made at most, and whether a key is sent. The key itself is not in it."""
     key = settings.api_key is not None and settings.api_key.get_secret_value()
     return (
         f"{settings.calls_per_minute} calls a minute, {settings.calls_per_hour} an hour and {settings.calls_per_day} a "
@@ -31,7 +31,7 @@ def terms_of(settings: OpenMeteoSettings) -> str:
 
 
 def brief(settings: OpenMeteoSettings) -> OpenMeteoSettings:
-    """The same for one attempt of few seconds."""
+    """The settings with one attempt, of a few seconds."""
     changed = {
         "attempts": 1,
         "connect_timeout_seconds": min(settings.connect_timeout_seconds, SECONDS),
@@ -43,7 +43,7 @@ def brief(settings: OpenMeteoSettings) -> OpenMeteoSettings:
 
 
 def examined(source: Source[Any], location: Location, now: Clock) -> str:
-    """What it answers for yesterday (UTC) at a location, in words, with the time that it took. Raises SourceError."""
+    """A sentence about the answer for yesterday (UTC) at a location, and the time that it took. Raises SourceError."""
     yesterday = PartitionSet.of(Days.of(now().date() - timedelta(days=1)), [location.key])
     (request,) = source.requests(yesterday, [location])
     began, before = time.monotonic(), now()
@@ -55,14 +55,16 @@ def examined(source: Source[Any], location: Location, now: Clock) -> str:
     without = [source.called[name] for name in columns if rows[name].null_count == len(rows)]
     values = f"{len(columns) - len(without)} of {len(columns)} variables have values"
     names = f" (not {', '.join(without)})" if 0 < len(without) < len(columns) else ""
-    told = f"{source.address} answered {request} in {seconds:.1f} s: {len(rows)} hours, {values}{names}"
-    return told + _clocks(reply.asked, before, now())
+    text = f"{source.address} answered {request} in {seconds:.1f} s: {len(rows)} hours, {values}{names}"
+    return text + _clocks(reply.asked, before, now())
 
 
 def _clocks(asked: datetime, before: datetime, after: datetime) -> str:
-    """By how much the source's clock differs from this machine's, where that is more than its whole seconds leave open.
+    """A phrase about the difference between the source's clock and this machine's; empty where the clocks may be the
+    same.
 
-    Beyond open_meteo.max_clock_difference_minutes its answer is refused.
+    The source's clock has whole seconds. An answer whose clock differs by more than
+    open_meteo.max_clock_difference_minutes is refused before.
     """
     behind, ahead = (before - asked).total_seconds(), (asked - after).total_seconds()
     if max(behind, ahead) < APART_SECONDS:

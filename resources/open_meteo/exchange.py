@@ -1,6 +1,6 @@
 """One HTTP exchange, limited in time and memory.
 
-Has network. Must not know: Open-Meteo, what a reply means, attempts, pauses. A read timeout concerns a single read: a
+Has network. Must not know: Open-Meteo, what a reply means, attempts, pauses. A read timeout limits a single read: a
 body that sends a byte now and then would never end. So a timer closes the connection.
 """
 
@@ -23,7 +23,7 @@ from urllib3.exceptions import DecodeError, HTTPError, NameResolutionError, Prox
 from resources.machine.proxies import for_requests
 
 AT_ONCE = 1 << 16
-"""The number of bytes that are read at once."""
+"""The number of bytes of one read."""
 
 
 @dataclass(frozen=True)
@@ -31,20 +31,21 @@ class Bounds:
     """The limits of an exchange."""
 
     connect_seconds: float
-    """Until there is a connection."""
+    """How long connecting may take."""
     silent_seconds: float
-    """Without any byte."""
+    """How long the host may send no byte."""
     seconds: float
-    """In all."""
+    """How long the exchange may take in all."""
     most_bytes: int
-    """Of the decoded body."""
+    """The greatest length of the decoded body."""
 
 
 class NoReply(Exception):
     """There was no complete reply.
 
-    what: what the host did. remedy: empty for the usual one. passes: whether another attempt may succeed. heard:
-    whether the host sent anything. taken: whether the host may have received the request.
+    what: what the host did. remedy: what to do; empty for the usual remedy. passes: whether another attempt may
+    succeed.
+    heard: whether the host sent anything. taken: whether the host may have received the request.
     """
 
     def __init__(
@@ -55,10 +56,11 @@ class NoReply(Exception):
 
 
 class _Session(requests.Session):
-    """Never looks where a redirect leads: what it names may be no address at all."""
+    """A session that does not read the targets of redirects: a target may be no address at all."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """None. It is asked for where none is followed too: the whole body would then be read, without a bound."""
+        """None for every reply. ``requests`` reads the target even where it follows no redirects, and then reads the
+        whole body, without a limit."""
         return
 
 
@@ -74,10 +76,10 @@ class Exchanges:
     def get(
         self, url: str, query: Mapping[str, str], bounds: Bounds, cancelled: Callable[[], bool]
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers (by names in any case) and the decoded body. Redirects are not followed.
+        """Send a GET; its status, headers (names in any case) and decoded body. Redirects are not followed.
 
-        cancelled: looked at while the body comes; what has come so far is then given up. Raises NoReply, whose text
-        never has the URL in it, since that may hold a key.
+        cancelled: called while the body arrives; if it is true, the rest of the body is not read. Raises NoReply, whose
+        text never has the URL, which may contain a key.
         """
         watch = _Watch()
         timer = threading.Timer(bounds.seconds, watch.hang_up)
@@ -88,7 +90,7 @@ class Exchanges:
             return self._get(url, query, bounds, watch, cancelled)
         except (requests.RequestException, HTTPError, OSError) as error:
             failed = _failed(error, bounds, watch)
-        except (AttributeError, ValueError) as error:  # of a connection that ends while it is made
+        except (AttributeError, ValueError) as error:  # raised if the connection is closed while it is made
             if not watch.has_hung_up:
                 raise
             failed = _failed(error, bounds, watch)
@@ -119,26 +121,26 @@ class Exchanges:
 
 
 class _Watch:
-    """Ends the connection of an exchange from another thread."""
+    """Closes the connection of an exchange from another thread."""
 
     def __init__(self) -> None:
         self.connection: HTTPConnection | None = None
-        self.line: object = None  # of a reply that comes: a connection that ends with it has let go of its own
+        self.line: object = None  # the socket of the reply; some connections let go of it while the reply arrives
         self.has_hung_up = self.heard = self.was_sent = False
 
     def hang_up(self) -> None:
         self.has_hung_up = True
         line = self.line or getattr(self.connection, "sock", None)
         if isinstance(line, socket):
-            with suppress(OSError):  # it has ended by itself
-                socket.shutdown(line, SHUT_RDWR)  # TLS or not: whoever reads sees the end
+            with suppress(OSError):  # the connection has ended by itself
+                socket.shutdown(line, SHUT_RDWR)  # with or without TLS: the reading thread sees the end
 
     def begin_to_read(self) -> None:
-        """The request has been sent."""
+        """Note that the request has been sent, and the socket of its reply."""
         self.line, self.was_sent = getattr(self.connection, "sock", None), True
 
     def check(self) -> None:
-        """Raises TimeoutError where there was no connection yet to hang up on."""
+        """Raises TimeoutError if time was up before there was a connection to close."""
         if self.has_hung_up:
             raise TimeoutError
 
@@ -147,14 +149,14 @@ _of_thread = threading.local()
 
 
 def _noted(connection: HTTPConnection) -> _Watch:
-    """The watch of the exchange of this thread, which from now on has the connection."""
+    """The watch of this thread's exchange. It notes the connection as the one of the exchange."""
     watch: _Watch = getattr(_of_thread, "watch", None) or _Watch()
     watch.connection = connection
     return watch
 
 
 class _Plain(HTTPConnection):
-    """One that its watch can end."""
+    """A connection that the watch of its exchange can close."""
 
     def connect(self) -> None:
         watch = _noted(self)
@@ -167,7 +169,7 @@ class _Plain(HTTPConnection):
 
 
 class _Secure(_Plain, HTTPSConnection):
-    """The same over TLS: what is above connects by the class after it."""
+    """Such a connection over TLS: the methods of _Plain call those of HTTPSConnection, the next class."""
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -182,7 +184,7 @@ _POOLS = {"http": _PlainPool, "https": _SecurePool}
 
 
 class _Adapter(HTTPAdapter):
-    """Whose connections are noted, through a proxy too."""
+    """An adapter whose connections can be closed by a watch, also through a proxy."""
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
@@ -195,7 +197,7 @@ class _Adapter(HTTPAdapter):
 
 
 def _failed(error: Exception, bounds: Bounds, watch: _Watch) -> NoReply:
-    """What an exception of an exchange means."""
+    """The NoReply for an exception of an exchange."""
     chain = _chain(error)
     heard, taken = watch.heard, watch.was_sent
     if watch.has_hung_up:
@@ -241,7 +243,7 @@ def _failed(error: Exception, bounds: Bounds, watch: _Watch) -> NoReply:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """An exception, and what lies under it: its causes, and what urllib3 says was the reason."""
+    """An exception and the exceptions under it: its cause, or context, or urllib3's reason, and so on."""
     found: list[BaseException] = [error]
     while True:
         last = found[-1]
@@ -252,6 +254,6 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _root_cause(error: BaseException) -> str:
-    """The name or the system's text of what lies under a chain of exceptions; never a URL."""
+    """The last exception of a chain: the system's text, else the exception's name. Never a URL."""
     last = _chain(error)[-1]
     return (isinstance(last, OSError) and last.strerror) or type(last).__name__

@@ -1,4 +1,4 @@
-"""Where Open-Meteo serves without a key, and where with one.
+"""The provider's hosts: without a key, and with a key.
 
 Pure. Source: https://open-meteo.com/en/pricing.
 """
@@ -10,15 +10,15 @@ CUSTOMER_URL = "https://customer-air-quality-api.open-meteo.com"
 
 
 def is_free(host: str) -> bool:
-    """Whether it is one of the provider's hosts that serve without a key, and send whoever has one elsewhere."""
+    """Whether a host is the provider's and serves without a key. It redirects requests that have a key."""
     return is_the_providers(host) and not is_customers(host)
 
 
 def is_customers(host: str) -> bool:
-    """Whether it is one of the provider's hosts that want a key."""
+    """Whether a host is the provider's and wants a key."""
     return is_the_providers(host) and host.lower().startswith("customer-")
 
 
 def is_the_providers(host: str) -> bool:
-    """Whether it is one of the provider's hosts."""
+    """Whether a host is the provider's."""
     return host.lower().rstrip(".").endswith(".open-meteo.com")

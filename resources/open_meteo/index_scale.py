@@ -1,9 +1,9 @@
-"""The provider's PM2.5 index: the scales that it has used, and the index that follows from hours by one of them.
+"""The provider's PM2.5 index: the scales that it has used, and the index of each hour by one of them.
 
-The index of an hour is that of the mean of the 24 hours before it, its own not among them, interpolated between the
-thresholds without truncating, then rounded. It is worked out when it is asked for, for all days, by the scale of that
-day: so a table whose days were asked for before and after a change has two. Seen in recorded answers: each of 3,096
-hours of three locations follows the first scale to within half a point.
+The index of an hour follows from the mean of the 24 hours before it, without the hour itself. The mean is interpolated
+between thresholds without truncating, and rounded. The provider computes the index at each request, for all requested
+days, by its scale of that moment. So a table whose days were fetched before and after a change has two scales. Seen in
+recorded answers: each of 3,096 hours of three locations follows the first scale to within half a point.
 
 Source of the thresholds: the source of the provider's server. Pure; numpy, imported late.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HOURS_BEFORE = 24
-"""So many hours, before its own, an index is the mean of."""
+"""An index is that of the mean of so many hours before its own hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,13 @@ SCALES: Mapping[str, IndexScale] = {
     "since_july_2026": SINCE_JULY_2026,
     "since_september_2026": SINCE_SEPTEMBER_2026,
 }
-"""By name, in the order in which the provider used them."""
+"""Name → scale, in the order in which the provider used them."""
 
 
 def index_of(mean: Any, scale: IndexScale) -> NDArray[Any]:
     """The index of means by a scale, not rounded.
 
-    mean: µg/m³, a number or an array of any shape. Gives an array of that shape; NaN where a mean is NaN or below 0.
+    mean: µg/m³, a number or an array of any shape. Returns an array of that shape; NaN where a mean is NaN or below 0.
     """
     import numpy as np
 
@@ -69,7 +69,7 @@ def index_of(mean: Any, scale: IndexScale) -> NDArray[Any]:
 def indices_of(hourly: Any, scale: IndexScale) -> NDArray[Any]:
     """The index of every hour by a scale, as the provider sends it: whole numbers, as floats.
 
-    hourly: µg/m³ of adjacent hours, NaN where missing. NaN where one of the 24 hours before is missing.
+    hourly: µg/m³ of adjacent hours, NaN where missing. The index is NaN where one of the 24 hours before is missing.
     """
     import numpy as np
 

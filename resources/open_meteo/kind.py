@@ -1,4 +1,4 @@
-"""Whether what listens at an address makes its values up: asked without asking for any."""
+"""Whether the server at an address makes up its values: asked without a request for values."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ NO_SUCH_QUESTION = (404, 405, 501)
 
 
 def kind_at(url: str) -> str:
-    """``REAL`` or ``SIMULATED``; empty where nobody answers, or it is another for each answer. Never raises.
+    """``REAL`` or ``SIMULATED``; empty where no server answers, or some of the values are made up. Never raises.
 
-    The provider's own hosts are not asked. OPTIONS, not GET: a server that answers its requests one after the other, as
-    recordings do, gives none of its answers away for it.
+    The provider's own hosts are not asked. The question is an OPTIONS, not a GET: a server that replays recorded
+    answers in turn would give one of them to a GET.
     """
     import requests
 

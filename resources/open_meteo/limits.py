@@ -1,6 +1,6 @@
-"""How much Open-Meteo lets itself be asked: the limits of a plan, and what its replies say of them and of time.
+"""The limits of Open-Meteo: how many calls a plan allows, and what replies say about limits and time.
 
-Pure. Must not know: what is asked for, nor how; it neither sends nor waits.
+Pure. Must not know: what is asked for, and how. It neither sends nor waits.
 
 Source: https://open-meteo.com/en/terms (free use) and the server, github.com/open-meteo/open-meteo.
 """
@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 WINDOWS = (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0))
-"""The windows, in seconds, in which calls are counted."""
+"""The windows in which calls are counted: (name, seconds)."""
 NO_WAIT_SECONDS = 1e9
-"""Thirty years: whoever asks for so long a pause, has asked for none."""
+"""Thirty years: a Retry-After this long counts as none."""
 MINUTE, HOUR, DAY, MONTH = "minute", "hour", "day", "month"
 _GONE, _OF_WHAT = r"\b(exceeded|reached|used up|exhausted)\b", r"\b(limit|quota)\b"
 _A_LIMIT = re.compile(f"{_OF_WHAT}.*{_GONE}|{_GONE}.*{_OF_WHAT}", re.IGNORECASE)
@@ -30,7 +30,10 @@ _PERIODS = {
 def until_free(
     sent: Sequence[tuple[float, float]], weight: float, at: float, window_seconds: float, calls: float
 ) -> float:
-    """Seconds from ``at`` until ``weight`` more fits under ``calls`` in any window; sent: (when, weight)."""
+    """Seconds from ``at`` until ``weight`` more calls stay within ``calls`` in each window of ``window_seconds``.
+
+    sent: (moment, weight) of the calls so far, oldest first; moments in seconds by the clock of ``at``.
+    """
     recent = [entry for entry in sent if entry[0] > at - window_seconds]
     excess, wait = sum(entry[1] for entry in recent) + weight - calls, 0.0
     for when, freed in recent:
@@ -41,7 +44,7 @@ def until_free(
 
 
 def server_time(headers: Mapping[str, str]) -> datetime | None:
-    """The source's own clock, by which its limits and dates go."""
+    """The source's own clock, which its limits follow; None without a valid Date."""
     return _http_date(headers.get("Date", ""))
 
 
@@ -54,7 +57,7 @@ def _http_date(text: str) -> datetime | None:
 
 
 def wanted_wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the source asks to wait by Retry-After (seconds or a date); None where it does not."""
+    """The seconds of Retry-After (given in seconds or as a date); None where there is none."""
     asked, clock = headers.get("Retry-After", "").strip(), server_time(headers)
     if asked.isdecimal() and len(asked) < 10:  # as NO_WAIT_SECONDS
         return float(asked)
@@ -65,9 +68,10 @@ def wanted_wait(headers: Mapping[str, str]) -> float | None:
 
 
 def used_up(said: str) -> str | None:
-    """Which limit is used up by what the source says: ``minute`` … ``month``, empty for one that it does not name.
+    """The limit that is used up by the source's text: ``minute`` … ``month``; empty if the text does not name its
+    period.
 
-    None where it says nothing of a limit.
+    None where the text is not about a used-up limit.
     """
     if not _A_LIMIT.search(said):
         return None
@@ -75,7 +79,7 @@ def used_up(said: str) -> str | None:
 
 
 def free_again(period: str, clock: datetime) -> datetime | None:
-    """When a limit that is used up begins anew, by the source's clock; None where nobody knows."""
+    """When a used-up limit begins anew, by the source's clock; None where this is unknown."""
     if period == MINUTE:
         return clock.replace(second=0, microsecond=0) + timedelta(minutes=1)
     hour = clock.replace(minute=0, second=0, microsecond=0)

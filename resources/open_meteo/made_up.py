@@ -1,6 +1,6 @@
-"""How answers of the simulator say that their values are made up: the provider's have no such member.
+"""The mark of made-up values in answers of the simulator. The provider's answers have no such member.
 
-It stands in the body, so that what is kept, recorded and served again says it too, whoever serves it.
+The mark is in the body, so that it stays in answers that are kept, recorded or served again.
 
 Must not know: HTTP, runs.
 """
@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 MARK = "simulated"
-"""Of the object of a location."""
+"""The name of the mark, in the object of a location."""
 TOLD = "made-up values of a simulator"
 PATH = "/simulated"
-"""Where a simulator says whether its values are made up, without a request for some: ``{"simulated": true}``, null
-where that is another for each answer. The provider has nothing there."""
+"""The path at which a simulator says whether its values are made up: ``{"simulated": true}``; null where this holds of
+some only. The provider has nothing at this path."""
 
 
 def is_made_up(document: Mapping[str, Any]) -> bool:
-    """Whether the values of a location's answer are."""
+    """Whether the values of a location's answer are made up."""
     return bool(document.get(MARK))

@@ -1,6 +1,6 @@
-"""What a reply of Open-Meteo means: the answer, a trouble that may pass, or an error with what to do about it.
+"""What a reply of Open-Meteo means: an answer, a trouble that may pass, or an error with what to do about it.
 
-Pure: status, headers and body in, a value out. Must not know: how it came, what an answer looks like inside, waiting.
+Pure: status, headers and body in, a value out. Must not know: how the reply came, the content of answers, waiting.
 
 =============================================  ========================================  =========================
 reply                                          becomes                                   asked again
@@ -8,15 +8,15 @@ reply                                          becomes                          
 200                                            the answer
 200 with an error, a sentence, half of JSON    Trouble                                   yes
 408, 5xx                                       Trouble                                   yes
-429 of a minute, of concurrency, of no name    Trouble (SourceLimited)                   yes, after Retry-After
+429 by minute, by concurrency, or unnamed      Trouble (SourceLimited)                   yes, after Retry-After
 a limit of an hour, a day, a month             SourceLimited, with ``until``             no, whatever its status
 a key that is wrong or wanted; 401, 403        SourceKeyRefused                          no
-401 of a user and a password                   SourceKeyRefused                          no
+401 about a user and a password                SourceKeyRefused                          no
 too much at once; 413, 414                     SourceTooMuch                             no
-a variable that it has not                     SourceVariableRefused                     no
-400 of a day, a location, a domain             SourceRefused                             no
+a variable that the source does not have       SourceVariableRefused                     no
+400 about a day, a location, a domain          SourceRefused                             no
 3xx                                            SourceNonsense, or SourceKeyRefused       no, and not followed
-anything else                                  SourceNonsense                            no
+any other                                      SourceNonsense                            no
 =============================================  ========================================  =========================
 
 Source: the server, github.com/open-meteo/open-meteo.
@@ -48,7 +48,7 @@ from resources.open_meteo.limits import DAY, HOUR, MINUTE, MONTH, free_again, se
 from resources.open_meteo.requests import AUTO, Request
 
 STREAM_ERROR = b"Unexpected error while streaming data"
-"""How the server ends a body of which it cannot read the rest; the status has been sent before."""
+"""The end of a body whose rest the server could not read. Its status was sent before."""
 LONGEST_REASON = 300
 KEY_SETTING = "open_meteo.api_key (AQI_OPEN_METEO__API_KEY)"
 ADDRESS_SETTING = "open_meteo.base_url (AQI_OPEN_METEO__BASE_URL)"
@@ -115,31 +115,32 @@ class Asked:
 
 
 def reason(body: bytes) -> str:
-    """The ``reason`` of the provider's ``{"error": true, "reason": …}``, in an array too; empty where there is none."""
+    """The ``reason`` of the provider's ``{"error": true, "reason": …}``, alone or in an array; empty where there is
+    none."""
     found = _refusal(body)
     return "" if found is None else _said_in(found)
 
 
 def judged(reply: Reply, asked: Asked) -> Trouble | None:
-    """None for an answer; a ``Trouble`` that may pass. Raises the SourceError for anything else."""
+    """None for an answer; a ``Trouble`` for an attempt that may be repeated. Raises a SourceError for other replies."""
     status = reply.status
     if status == 200:
         return _of_an_answer(reply, asked)
     said = reason(reply.body)
     plain = "" if said else _plain_text(reply.body)
     shown = said or plain
-    told = f"answered HTTP {status}" + (f" ({shown})" if shown else "")
-    head = f"{asked.source} {told} to {asked}"
-    of_limit = said or (plain if used_up(plain) else "")  # others have limits too: text without a period says nothing
-    if limited := _of_a_limit(status, of_limit, told, reply, asked):
+    did = f"answered HTTP {status}" + (f" ({shown})" if shown else "")
+    head = f"{asked.source} {did} to {asked}"
+    of_limit = said or (plain if used_up(plain) else "")  # a proxy has limits, too: text without a period says nothing
+    if limited := _of_a_limit(status, of_limit, did, reply, asked):
         return limited
     if status == 408 or 500 <= status <= 599:
-        return Trouble(told, SourceError, wanted_wait(reply.headers))
+        return Trouble(did, SourceError, wanted_wait(reply.headers))
     if 300 <= status <= 399:
         raise _redirected(reply, asked)
     if not _KEY.search(shown) and _is_of_a_user(reply, asked):
-        raise _user_refused(told, asked)
-    if error := _lasting(status, shown, told, asked):
+        raise _user_refused(did, asked)
+    if error := _lasting(status, shown, did, asked):
         raise error
     if status == 400 and said:
         raise _refused(said, asked)
@@ -147,10 +148,10 @@ def judged(reply: Reply, asked: Asked) -> Trouble | None:
 
 
 def _of_an_answer(reply: Reply, asked: Asked) -> Trouble | None:
-    """What is wrong with a body under status 200, as far as it can be told without reading all of it."""
+    """The trouble with a body under status 200, as far as it shows without parsing the body; None where none shows."""
     body = reply.body.removeprefix(b"\xef\xbb\xbf").strip()
     if body.startswith(b"<"):
-        return None  # whoever reads it says what it is
+        return None  # ``read_answers`` reports HTML
     refusal = _refusal(body) if b'"error"' in body else None
     if refusal is not None:
         said = _said_in(refusal) or "no reason is given"
@@ -167,24 +168,25 @@ def _of_an_answer(reply: Reply, asked: Asked) -> Trouble | None:
         )
     else:
         return None
-    told = f"answered HTTP 200 with an error ({said})"
-    if limited := _of_a_limit(200, said, told, reply, asked):
+    did = f"answered HTTP 200 with an error ({said})"
+    if limited := _of_a_limit(200, said, did, reply, asked):
         return limited
-    if refusal is not None and (error := _lasting(200, said, told, asked)):
+    if refusal is not None and (error := _lasting(200, said, did, asked)):
         raise error
-    calls = 1.0 if refusal is not None else None  # where the status was sent in earnest, all of it has been counted
-    return Trouble(told, SourceError, wanted_wait(reply.headers), calls=calls)
+    calls = 1.0 if refusal is not None else None  # a body that broke off later was counted with its full weight
+    return Trouble(did, SourceError, wanted_wait(reply.headers), calls=calls)
 
 
-def _of_a_limit(status: int, said: str, told: str, reply: Reply, asked: Asked) -> Trouble | None:
-    """Trouble for a limit that is soon free again. Raises SourceLimited for one that is not."""
+def _of_a_limit(status: int, said: str, did: str, reply: Reply, asked: Asked) -> Trouble | None:
+    """Trouble for a limit that is soon free again; None where no limit is used up. Raises SourceLimited for a long
+    limit."""
     period = used_up(said)
     if status == 429:
         period = period or ""
     elif period == "" and _TOO_MUCH.search(said):
         return None
     if not period and _CONCURRENT.search(said):
-        return Trouble(told, SourceLimited, wanted_wait(reply.headers), calls=_cost(status))
+        return Trouble(did, SourceLimited, wanted_wait(reply.headers), calls=_cost(status))
     if period is None:
         return None
     clock = server_time(reply.headers)
@@ -194,7 +196,7 @@ def _of_a_limit(status: int, said: str, told: str, reply: Reply, asked: Asked) -
     if period == MINUTE or (not period and status == 429):
         if wait is None and period == MINUTE:
             wait = 60.0 - (clock.second if clock else 0)
-        return Trouble(told, SourceLimited, wait, until, calls=_cost(status))
+        return Trouble(did, SourceLimited, wait, until, calls=_cost(status))
     if period not in _GO_ON:
         when = "later"
     elif clock is None or until is None:
@@ -203,21 +205,21 @@ def _of_a_limit(status: int, said: str, told: str, reply: Reply, asked: Asked) -
         when = f"after {until:%Y-%m-%dT%H:%MZ}"
     remedy = f"The limit of this address or key is used up. Go on {when}."
     seconds = None if clock is None or until is None else (until - clock).total_seconds()
-    raise SourceLimited(f"{asked.source} {told} to {asked}", remedy, until, seconds)
+    raise SourceLimited(f"{asked.source} {did} to {asked}", remedy, until, seconds)
 
 
 def _cost(status: int) -> float:
-    """Calls that an error costs: one, but for a request that was turned away at the door."""
+    """The calls that an error costs: one, or none for a request that was refused for a limit."""
     return 0.0 if status == 429 else 1.0
 
 
-def _lasting(status: int, said: str, told: str, asked: Asked) -> SourceError | None:
-    """The error of a reason that is the same for every location; None where there is none."""
+def _lasting(status: int, said: str, did: str, asked: Asked) -> SourceError | None:
+    """The error for a reason that is the same for every location; None where the reason is another."""
     if status in (401, 403) or _KEY.search(said):
-        return _key_refused(told, asked)
+        return _key_refused(did, asked)
     if status in (413, 414, 431) or _TOO_MUCH.search(said):
         weight = f"{asked.request.weight:.1f} calls"
-        what = f"{asked.source} {told} to {asked}, which is too much at once ({weight})"
+        what = f"{asked.source} {did} to {asked}, which is too much at once ({weight})"
         remedy = "Lower open_meteo.max_weight_per_request, or open_meteo.max_days_per_request."
         return SourceTooMuch(what, remedy)
     unknown = _UNKNOWN_VALUE.search(said)
@@ -239,38 +241,39 @@ def _lasting(status: int, said: str, told: str, asked: Asked) -> SourceError | N
     return None
 
 
-def _key_refused(told: str, asked: Asked) -> SourceKeyRefused:
-    """For a key that is not taken, and for one that is wanted."""
+def _key_refused(did: str, asked: Asked) -> SourceKeyRefused:
+    """The error for a key that is not accepted, or is missing."""
     if asked.has_key:
-        what = f"{asked.source} does not take the key (open_meteo.api_key): it {told} to {asked}"
+        what = f"{asked.source} does not take the key (open_meteo.api_key): it {did} to {asked}"
         remedy = f"Correct {KEY_SETTING}, or open_meteo.base_url: a key is for {CUSTOMER_URL} and for nothing else."
     else:
-        what = f"{asked.source} wants a key, and open_meteo.api_key is not set: it {told} to {asked}"
+        what = f"{asked.source} wants a key, and open_meteo.api_key is not set: it {did} to {asked}"
         remedy = f"Set {KEY_SETTING}, or ask a host that wants none: open_meteo.base_url."
     return SourceKeyRefused(what, remedy)
 
 
 def _is_of_a_user(reply: Reply, asked: Asked) -> bool:
-    """Whether it is about a user and a password, not about a key: those of a proxy before the source, say."""
+    """Whether a refusal is about user and password, not about a key: for instance those of a proxy before the
+    source."""
     wanted = reply.headers.get("WWW-Authenticate", "").strip().lower().startswith(("basic", "digest"))
     if reply.status == 401:
         return wanted or (asked.has_user and not asked.has_key)
     return reply.status == 403 and asked.has_user and not asked.has_key
 
 
-def _user_refused(told: str, asked: Asked) -> SourceKeyRefused:
-    """For a user and password that are not taken, and for such as are wanted."""
+def _user_refused(did: str, asked: Asked) -> SourceKeyRefused:
+    """The error for a user and password that are not accepted, or are missing."""
     if asked.has_user:
-        what = f"{asked.source} does not take the user and password of open_meteo.base_url: it {told} to {asked}"
+        what = f"{asked.source} does not take the user and password of open_meteo.base_url: it {did} to {asked}"
         remedy = f"Correct them in {ADDRESS_SETTING}; a sign like @ or / in them is written %40, %2F."
     else:
-        what = f"{asked.source} wants a user and a password, and open_meteo.base_url has none: it {told} to {asked}"
+        what = f"{asked.source} wants a user and a password, and open_meteo.base_url has none: it {did} to {asked}"
         remedy = f"Write them before the host in {ADDRESS_SETTING}, or ask another host."
     return SourceKeyRefused(what, remedy)
 
 
 def _refused(said: str, asked: Asked) -> SourceRefused:
-    """For days and locations that the source has not."""
+    """The error for days and locations that the source does not have."""
     domain = asked.request.domain
     about = str(asked) if domain == AUTO else f"{asked} (domain {domain})"
     remedy = "Change the days or the location that it names."
@@ -289,12 +292,12 @@ def _refused(said: str, asked: Asked) -> SourceRefused:
 
 
 def _redirected(reply: Reply, asked: Asked) -> SourceError:
-    """For an address to which the source sends us on, and which nobody asks: the key would go there too."""
+    """The error for a redirect. Redirects are not followed: the key would go to the other address, too."""
     location = reply.headers.get("Location", "").strip()
     try:
         to = without_secrets(urljoin(f"http://{asked.source}/", location)) if location else ""
         host = urlsplit(to).hostname or ""
-    except ValueError:  # whose text repeats it
+    except ValueError:  # its text repeats the address
         to = host = ""
     what = f"{asked.source} answered HTTP {reply.status} to {asked}: it sends us on to {to or 'no address'}"
     if is_customers(host):
@@ -314,7 +317,7 @@ def _redirected(reply: Reply, asked: Asked) -> SourceError:
 
 
 def _refusal(body: bytes) -> Mapping[str, Any] | None:
-    """The provider's error in a body, which may be one of several documents."""
+    """The provider's error in a body; the body may have several documents."""
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):
@@ -329,19 +332,19 @@ def _said_in(refusal: Mapping[str, Any]) -> str:
 
 
 def _plain_text(body: bytes) -> str:
-    """What a body says that is neither JSON nor HTML; empty where it is."""
+    """The text of a body that is neither JSON nor HTML; empty for such a body."""
     text = body[:LONGEST_REASON].decode("utf-8", "replace").strip()
     return "" if text[:1] in ("<", "{", "[") else _in_a_line(text)
 
 
 def _in_a_line(text: str) -> str:
-    """Without line breaks and signs that a terminal would obey, and not too long."""
+    """A text as one line, without control characters, cut to LONGEST_REASON."""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 3] + "..."
 
 
 def left_alone(trouble: Trouble, asked: Asked, now: datetime, wait_seconds: float) -> SourceLimited:
-    """For a source that wants a pause that is longer than a request may take."""
+    """The error where the source asks for a pause that is longer than a request may take."""
     what = f"{asked.source} {trouble.what} to {asked}"
     until = max(trouble.until or now, now + timedelta(seconds=wait_seconds))
     remedy = f"It asks to be left alone for {wait_seconds:.0f} s. Go on after that."

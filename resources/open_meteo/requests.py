@@ -50,7 +50,8 @@ class Request:
 
     @property
     def weight(self) -> float:
-        """Calls that the provider counts for it: a location weighs max(1, v/10, v/10 × days/14)."""
+        """The calls that the provider counts for the request: per location max(1, v/10, v/10 × days/14), v
+        variables."""
         return _weight(len(self.locations), len(self.days), len(self.sent))
 
     @property
@@ -78,7 +79,7 @@ class Request:
 
 
 def _weight(locations: int, days: int, variables: int) -> float:
-    """In one division, so that three locations and 14 days weigh 5.1 and not 5.1000000000000005."""
+    """The weight by one division, so that three locations and 14 days weigh 5.1 and not 5.1000000000000005."""
     return locations * max(140, 14 * variables, variables * days) / 140
 
 
@@ -97,13 +98,13 @@ def plan_requests(
 ) -> list[Request]:
     """The requests that ask for every wanted location-day exactly once.
 
-    wanted: per location key, pieces of UTC days, both ends in; they may touch or overlap.
-    max_weight: of one request; only a single day of a single location may weigh more.
-    Locations that want the same piece share a request: one request for many beats many requests. A piece that is
-    too long or heavy is cut by days; by locations only where even one day of all of them is too heavy.
-    Order: first day, last day, then the order of ``locations``.
-    Raises UsageError for a key that is not in ``locations`` and for a limit below 1, ValueError for a piece
-    that ends before it begins.
+    wanted: location key → ranges of UTC days, both ends included; they may touch or overlap.
+    max_weight: of one request. Only a single day of a single location may weigh more.
+    Locations with the same range share a request. A range that is too long or too heavy is cut by days; by locations
+    only where even one day of all locations is too heavy.
+    Order: by first day, last day, then as in ``locations``.
+    Raises UsageError for a key that is not in ``locations`` and for a limit below 1, ValueError for a range that ends
+    before it begins.
     """
     if unknown := sorted(set(wanted) - {location.key for location in locations}):
         raise UsageError(f"no location is configured with the key {', '.join(map(repr, unknown))}")
@@ -129,7 +130,7 @@ def _cut(
     max_days: int,
     max_locations: int,
 ) -> Iterator[Request]:
-    """Requests for all days of a piece and all locations, each within the limits."""
+    """Requests for all days of a range and all locations, each within the limits."""
     first, last = piece
     size = _most(min(max_locations, len(locations)), lambda number: _weight(number, 1, len(variables)) <= max_weight)
     days = _most(

@@ -1,13 +1,14 @@
-"""Which of the provider's PM2.5 scales the hours of a day follow: by which of them their index is that of their means.
+"""Which of the provider's PM2.5 scales a day follows: the scales that explain its indices by the means of its hours.
 
-A day follows a scale by which every hour comes out right, to within the half point of rounding, as all that the
-provider sent at once does; another is then ruled out by two hours. Where the day after it does so, two more are told: a
-day most of whose hours come out right, as with values that were revised since; and a day without the day before it, by
-its last hour, of whose mean one hour is unknown. Two days together may follow a scale that is not known: where they are
-far from every known one, and more always has the higher index.
+A day follows a scale if each of its indices is the scale's index of the mean before the hour, within the half point of
+rounding. So it is with all values that the provider sent at one time. Two hours that differ then exclude another scale.
+If the next day follows a scale, two more kinds of days can be decided: a day most of whose hours follow a scale, as
+with values that were revised since; and a day whose day before is missing, by its last hour, for whose mean only one
+hour is unknown. Two adjacent days may follow an unknown scale: they are far from every known scale, and a higher mean
+always has a higher index.
 
-Of all else every scale is possible: faulty values, a feed that stands still, other makers of an index. So too between
-35.5 and 55.5 µg/m³, where the scales do not differ.
+For other days every scale is possible: faulty values, values that stand still, other makers of an index. So it is
+between 35.5 and 55.5 µg/m³, where the scales do not differ.
 
 Pure; numpy, imported late.
 """
@@ -24,30 +25,34 @@ if TYPE_CHECKING:
 
 HOURS_A_DAY = 24
 MEANS_FROM, MEANS_TO = 2.0, 500.0
-"""Means (µg/m³) that tell anything: below, a point of the index is less than what values are rounded to."""
+"""The range of means (µg/m³) that decide anything. Below it, a point of the index is less than the rounding of
+values."""
 EXACT, NOT_EXACT, EXACT_HOURS, NOT_EXACT_HOURS = 0.52, 0.6, 12, 2
-"""So near is exact, in points of the index; so far, in so many hours, is not. Of so many hours at least."""
+"""An index follows a scale if it is within EXACT points, and does not if it is off by more than NOT_EXACT. A day
+follows a scale with at least EXACT_HOURS known hours; NOT_EXACT_HOURS hours that do not follow exclude a scale."""
 REVISED, SHARE_RIGHT, SHARE_WRONG = ((0.75, 1.0), (1.75, 3.0)), 0.75, 0.5
-"""Of days whose values were revised: (so near is right, so far is wrong), in points; the second where nothing is right
-by the first. And of how many hours."""
+"""For days whose values were revised: (an hour follows a scale within, does not follow it beyond), in points. The
+second pair is for days that follow no scale by the first. A day follows a scale that SHARE_RIGHT of its hours follow; a
+scale is excluded if SHARE_WRONG of them do not follow it."""
 OTHER_FROM, OTHER_HOURS, OTHER_RANGE, OTHER_DROP, OTHER_REPEATED = 3.0, 40, 2.0, 1.5, 0.25
-"""Two days follow a scale that is not known where so many of their hours, none left out, are so far from every known
-one, their means reach so far (µg/m³), a higher mean never has an index that is lower by more, and no larger share of
-values is that of the hour before."""
+"""Two days follow an unknown scale if OTHER_HOURS of their hours are known and all of these are off every known scale
+by more than OTHER_FROM points, their means span OTHER_RANGE µg/m³, a higher mean never has an index lower by more than
+OTHER_DROP, and at most OTHER_REPEATED of the values repeat the hour before."""
 ALONE, SLACK = 2.0, 1.0
-"""The unknown hour of a day that stands alone is at most so many times its greatest; and so near is its index."""
+"""For a day whose day before is missing: the unknown hour is at most ALONE times the day's greatest; the last index
+must be within SLACK points of the possible ones."""
 
 KNOWN = (1 << len(SCALES)) - 1
 OTHER = 1 << len(SCALES)
 ANY = KNOWN | OTHER
-"""Masks of scales: bit n is number n of ``SCALES``, the one after them a scale that is none of these."""
+"""Masks of scales: bit n is number n of ``SCALES``, the next bit an unknown scale."""
 
 
 def scales_followed(hours: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    """Of each day the scales that it may follow, as a mask; ANY where nothing can be told.
+    """For each day the scales that it may follow, as a mask; ANY where nothing can be decided.
 
-    hours: ``pm25`` in µg/m³ and ``aqi_pm25``, arrays (locations, hours) from a midnight on, whole days, NaN where there
-    is none. Gives an array (locations, days).
+    hours: ``pm25`` in µg/m³ and ``aqi_pm25``, arrays (locations, hours) from a midnight on, whole days, NaN where a
+    value is missing. Returns an array (locations, days).
     """
     import numpy as np
 
@@ -71,7 +76,7 @@ def scales_followed(hours: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
 
 
 def _means(values: NDArray[Any]) -> NDArray[Any]:
-    """The mean of each hour and the 23 before it; NaN where one is missing."""
+    """For each hour the mean of it and the 23 hours before; NaN where one is missing."""
     import numpy as np
 
     missing = np.isnan(values)
@@ -88,7 +93,7 @@ def _days(hours: NDArray[Any]) -> NDArray[Any]:
 
 
 def _counts(off: NDArray[Any]) -> NDArray[Any]:
-    """Of each day the hours that can be told."""
+    """For each day the number of hours that can be compared with scales."""
     import numpy as np
 
     counted: NDArray[Any] = _days(~np.isnan(off[0])).sum(axis=-1)
@@ -96,7 +101,10 @@ def _counts(off: NDArray[Any]) -> NDArray[Any]:
 
 
 def _exactly(off: NDArray[Any]) -> NDArray[Any]:
-    """Of each day the scales that it may follow, as a mask; 0 where it follows none exactly. off: by scale."""
+    """For each day the scales that it may follow, as a mask; 0 where it follows none exactly.
+
+    off: (scales, locations, hours), how far indices are off each scale.
+    """
     import numpy as np
 
     follows = _days(~(off > EXACT)).all(axis=-1)
@@ -105,7 +113,7 @@ def _exactly(off: NDArray[Any]) -> NDArray[Any]:
 
 
 def _mask(not_it: NDArray[Any]) -> NDArray[Any]:
-    """Masks of all scales but those that are ruled out. not_it: by scale."""
+    """Masks of all scales that are not excluded. not_it: (scales, …), which scales are excluded."""
     import numpy as np
 
     masks: NDArray[Any] = np.zeros(not_it.shape[1:], dtype=np.int64)
@@ -115,7 +123,9 @@ def _mask(not_it: NDArray[Any]) -> NDArray[Any]:
 
 
 def _mostly(off: NDArray[Any], right: float, wrong: float) -> NDArray[Any]:
-    """Of each day the scales that it may follow, as a mask; 0 where most of its hours follow none. off: by scale."""
+    """For each day the scales that it may follow, as a mask; 0 where most of its hours follow none. off: as in
+    ``_exactly``.
+    """
     import numpy as np
 
     counted = _counts(off)
@@ -125,7 +135,7 @@ def _mostly(off: NDArray[Any], right: float, wrong: float) -> NDArray[Any]:
 
 
 def _other(off: NDArray[Any], means: NDArray[Any], index: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
-    """Which days, two together, follow a scale that is none of the known ones. off: by scale."""
+    """Which days, two adjacent ones together, follow an unknown scale. off: as in ``_exactly``."""
     import numpy as np
 
     far: NDArray[Any] = np.all(_days(~(off <= OTHER_FROM)), axis=(0, -1))
@@ -134,8 +144,8 @@ def _other(off: NDArray[Any], means: NDArray[Any], index: NDArray[Any], values: 
     pairs = far[:, :-1] & far[:, 1:] & (counted[:, :-1] + counted[:, 1:] >= OTHER_HOURS)
     for at, day in np.argwhere(pairs):
         hours = slice(HOURS_A_DAY * day, HOURS_A_DAY * (day + 2))
-        told = ~np.isnan(off[0, at, hours])
-        by, had = means[at, hours][told], index[at, hours][told]
+        known = ~np.isnan(off[0, at, hours])
+        by, had = means[at, hours][known], index[at, hours][known]
         had = had[np.argsort(by, kind="stable")]
         repeated = np.mean(np.diff(values[at, hours]) == 0)
         if (
@@ -148,15 +158,15 @@ def _other(off: NDArray[Any], means: NDArray[Any], index: NDArray[Any], values: 
 
 
 def _alone(values: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
-    """Of each day the scales by which its last hour can come out, whatever the hour before the day was; 0: not told."""
+    """For each day the scales that are possible for its last hour, whatever the value before the day; 0: undecided."""
     import numpy as np
 
     known, last = _days(values)[..., : HOURS_A_DAY - 1], _days(index)[..., -1]
     low = known.sum(axis=-1) / HOURS_BEFORE
     high = low + ALONE * known.max(axis=-1) / HOURS_BEFORE
-    told = (low >= MEANS_FROM) & (high <= MEANS_TO) & ~np.isnan(last)
+    decided = (low >= MEANS_FROM) & (high <= MEANS_TO) & ~np.isnan(last)
     not_it = np.stack(
         [(last < index_of(low, scale) - SLACK) | (last > index_of(high, scale) + SLACK) for scale in SCALES.values()]
     )
     masks = _mask(not_it)
-    return np.where(told & (masks > 0), masks, 0)
+    return np.where(decided & (masks > 0), masks, 0)

@@ -1,4 +1,4 @@
-"""What must never be told or kept of the source's answers, which may repeat it."""
+"""The secrets of requests to the source, hidden in answers that may repeat them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from resources.open_meteo.variables import UNITS
 
 
 class Secrets(secrets.Secrets):
-    """Those of requests to the source."""
+    """The secrets of requests to the source."""
 
     words = (
         *UNITS,
@@ -15,4 +15,4 @@ class Secrets(secrets.Secrets):
         *("latitude", "longitude", "generationtime_ms", "utc_offset_seconds", "timezone_abbreviation", "elevation"),
         *("hourly_units", "location_id", "iso8601", "USAQI", "error", "reason", "null", "true", "false"),
     )
-    """What any answer is made of: a secret that is a part of one of them is not looked for in a body."""
+    """Words of any answer: a secret that is a part of one of these words is not hidden in bodies."""

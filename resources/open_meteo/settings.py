@@ -19,12 +19,12 @@ NEW_NAME, OLD_NAME = "same_location_degrees", "same_place_degrees"
 
 
 def _an_address(address: Address) -> Address:
-    """Where the source is, without query and fragment. Raises ValueError."""
+    """The address of the source, without query and fragment. Raises ValueError."""
     url = an_http_url(address.get_secret_value())
     try:
         parts = urlsplit(url)
         is_one = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # a port that is none, half of an IPv6 address
+    except ValueError:  # a port that is no number, half of an IPv6 address
         is_one = False
     if not is_one:
         raise ValueError(f"must be like {FREE_URL}")
@@ -34,7 +34,7 @@ def _an_address(address: Address) -> Address:
 
 
 def a_domain(name: str) -> str:
-    """A domain of the provider's. Raises ValueError."""
+    """The name of one of the provider's domains. Raises ValueError for any other."""
     if name not in DOMAINS:
         near = get_close_matches(name, DOMAINS, n=1)
         hint = f": did you mean {near[0]}?" if near else ""
@@ -43,11 +43,7 @@ def a_domain(name: str) -> str:
 
 
 class OpenMeteoSettings(Section):
-    """Where the source is and how it is asked.
-
-    request_deadline_seconds: for all attempts and pauses of a request; unreachable_seconds: for those at a host from
-    which nothing comes. read_timeout_seconds: without a byte of an answer.
-    """
+    """The address of the source, and how it is asked."""
 
     base_url: Annotated[Address, AfterValidator(_an_address)] = Address(FREE_URL)
     api_key: SecretStr | None = None
@@ -59,8 +55,11 @@ class OpenMeteoSettings(Section):
     backoff_seconds: float = Field(1.0, ge=0)
     connect_timeout_seconds: float = Field(5.0, gt=0)
     read_timeout_seconds: float = Field(30.0, gt=0)
+    """How long an answer may send no byte."""
     unreachable_seconds: float = Field(25.0, gt=0)
+    """Limit of all attempts and pauses of a request to a host that sends nothing at all."""
     request_deadline_seconds: float = Field(180.0, gt=0)
+    """Limit of all attempts and pauses of a request."""
     max_clock_difference_minutes: float = Field(5.0, gt=0)
     calls_per_minute: int = Field(600, gt=0)
     calls_per_hour: int = Field(5000, gt=0)
@@ -69,7 +68,7 @@ class OpenMeteoSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _under_its_old_name(cls, values: object) -> object:
-        """Profiles that say ``same_place_degrees`` go on to work; only they can have it, so it wins."""
+        """Accept the old name ``same_place_degrees``. Only a profile can have it, so its value is taken."""
         if not isinstance(values, Mapping) or OLD_NAME not in values:
             return values
         return {key: value for key, value in values.items() if key != OLD_NAME} | {NEW_NAME: values[OLD_NAME]}

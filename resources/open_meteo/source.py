@@ -1,7 +1,7 @@
 """Open-Meteo as a source of hourly rows: see ``core.source``.
 
-Its days are UTC days. It has more of a day as long as that goes on, and revises some days after: those an hourly run
-asks for again.
+Its days are UTC days. The source adds hours to a day until the day is over, and revises some days afterwards: an
+hourly run asks for those days again.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ if TYPE_CHECKING:
 
 NAME = "open_meteo"
 ROUNDING = 1e-9
-"""Degrees by which a difference of two decimal fractions may be too large."""
+"""By so many degrees a difference of two decimal fractions may come out too large."""
 
 
 class OpenMeteo:
-    """The source. variables: API variable → column of its rows. client: what asks; None: one by the settings.
+    """The source. variables: API variable → column of the rows. client: the client to use; None: one by the settings.
 
-    injected_clock: of the client that is made by the settings, see there. essential: columns without which an answer is
-    none; None: all. Any other that the API does not have is null: what it refuses by name it is not asked for again in
-    the source's life.
-    Raises DeclarationError for a variable that the API has not.
+    injected_clock: that of a client by the settings. essential: the columns that an answer must have; None: all.
+    Another variable that the API does not have is null in the rows; if the API refuses the variable by name, it is not
+    asked for again in this object's life.
+    Raises DeclarationError for a variable that the API does not have.
     """
 
     first_day = FIRST_DAY
-    values_from = date(2022, 9, 1)  # outside Europe values begin in August 2022; days before may be asked for
+    values_from = date(2022, 9, 1)  # outside Europe values begin in August 2022; earlier days may be asked for
 
     def __init__(
         self,
@@ -78,8 +78,8 @@ class OpenMeteo:
 
     @property
     def kind(self) -> str:
-        """The provider's own hosts are real; any other is asked whether it is a simulator, and what does not know such
-        a question is none."""
+        """REAL for the provider's own hosts. Any other host is asked whether it is a simulator; a host that does not
+        know the question is real."""
         return kind_at(self._settings.base_url.get_secret_value())
 
     def check_way(self) -> None:
@@ -92,20 +92,20 @@ class OpenMeteo:
 
     @property
     def client(self) -> OpenMeteoClient:
-        """What asks: one for the source's life, so that limits are kept over all of its requests."""
+        """The client: one for this object's life, so that its limits hold over all requests."""
         with self._making:
             self._client = self._client or OpenMeteoClient(self._settings, injected_clock=self._injected_clock)
         return self._client
 
     @property
     def columns(self) -> Sequence[tuple[str, str]]:
-        """location_key, ts_utc (start of the hour), and the variables by their columns."""
+        """location_key, ts_utc (start of the hour), and the columns of the variables."""
         kinds = [(column, "integer" if UNITS[name] == INDEX else "double") for name, column in self._variables.items()]
         return [("location_key", "string"), ("ts_utc", "timestamp"), *kinds]
 
     @property
     def called(self) -> Mapping[str, str]:
-        """The API's variables; the start of an hour it calls ``time``."""
+        """Column → its name in the API; the start of an hour is ``time`` there."""
         return {"ts_utc": "time"} | {column: name for name, column in self._variables.items()}
 
     def requests(self, wanted: PartitionSet, locations: Sequence[Location]) -> Sequence[Request]:
@@ -126,7 +126,7 @@ class OpenMeteo:
         def ask(asked: Request) -> Sent:
             nonlocal left
             try:
-                sent = self.client.fetch(asked, now, cancelled, max(1, left))  # a variable that is refused may cost one
+                sent = self.client.fetch(asked, now, cancelled, max(1, left))  # a refused variable may cost an attempt
             except SourceError as error:
                 left = error.attempts_left
                 raise
@@ -144,8 +144,8 @@ class OpenMeteo:
         return describe(request)
 
     def read(self, request: Mapping[str, Any], body: bytes, asked: datetime) -> Sequence[Answer]:
-        """Rows have today's columns: one that was not asked for then is null, one that is no more asked for is left
-        out. Digests are those of then."""
+        """The rows of a kept answer, in today's columns: a variable that was not asked for then is null, and one that
+        is no longer asked for is left out. Digests are those of the answer."""
         return self._answers(read_answers(body, described_request(request), asked, "Open-Meteo"))
 
     def asked_then(self, request: Mapping[str, Any], location: str) -> Question:
@@ -168,9 +168,9 @@ class OpenMeteo:
             for answer in answers
         ]
 
-    def _by_column(self, told: Mapping[str, str]) -> dict[str, str]:
-        """What is told of variables, by column of the rows."""
-        return {self._variables[name]: why for name, why in told.items() if name in self._variables}
+    def _by_column(self, sentences: Mapping[str, str]) -> dict[str, str]:
+        """Sentences about variables, by column of the rows instead of variable."""
+        return {self._variables[name]: why for name, why in sentences.items() if name in self._variables}
 
     def _rows(self, table: pa.Table) -> pa.Table:
         """A table of the API's variables as rows of the source."""
@@ -187,7 +187,7 @@ class OpenMeteo:
         return rows.filter(pc.is_in(rows["ts_utc"].cast(pa.date32()), value_set=pa.array(list(days), pa.date32())))
 
     def more_may_come(self, day: date) -> bool:
-        """Hour by hour, until the day is over."""
+        """True: the source adds hours until the day is over."""
         return True
 
     def domain_of(self, question: Question) -> str:
@@ -200,7 +200,7 @@ class OpenMeteo:
         """Another domain, coordinates that moved by more than ``same_location_degrees``, a variable never asked for."""
         asked, configured = domain_asked(then.domain), domain_asked(now.domain)
         if asked != configured:
-            return f"asked for with the domain {asked}, configured is {configured}"  # of all locations alike
+            return f"asked for with the domain {asked}, configured is {configured}"  # the same for all locations
         if self.is_elsewhere(then, now):
             return (
                 f"{location} was asked for at {then.latitude}, {then.longitude}; "
@@ -218,7 +218,7 @@ def _question(domain: str, variables: Iterable[str], location: Location) -> Ques
 
 
 def distance(one: Question, other: Question) -> float:
-    """How far two questions lie apart, the greater of both differences in degrees; 0 where one has no location."""
+    """The distance of two questions in degrees, along the axis that differs more; 0 where one has no location."""
     if None in (one.latitude, one.longitude, other.latitude, other.longitude):
         return 0.0
     assert one.latitude is not None and other.latitude is not None

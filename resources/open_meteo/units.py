@@ -1,6 +1,6 @@
 """Units as people and APIs write them: which mean the same, and which can be converted exactly.
 
-Pure. Must not know: answers, files, what becomes of a variable whose unit is another.
+Pure. Must not know: answers, files, what happens to a variable in another unit.
 
 Parts by volume of a gas are those at 25 °C and 1 atm, where a mole has 24.45 litres:
 µg/m³ = ppb × molar mass / 24.45, the molar mass in g/mol. Source of the rule: NIOSH Pocket Guide to Chemical Hazards,
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from resources.open_meteo.variables import UNITS
 
 LITRES_A_MOLE = Fraction("24.45")
-"""Of any gas, at 25 °C and 1 atm."""
+"""The volume of a mole of any gas, at 25 °C and 1 atm."""
 
 MOLAR_MASSES: Mapping[str, Fraction] = MappingProxyType(
     {
@@ -35,10 +35,10 @@ MOLAR_MASSES: Mapping[str, Fraction] = MappingProxyType(
         "methane": Fraction("16.04"),
     }
 )
-"""API variable → g/mol. What is not here is no gas of one kind, and has no parts by volume."""
+"""API variable → g/mol. A variable that is not here is not a single gas, and has no parts by volume."""
 
 MASS, PARTS, PURE, US_AQI = "µg/m³", "ppb", "1", "US AQI"
-"""Kinds of units, each by the unit that amounts are counted in."""
+"""Kinds of units, each named by its base unit."""
 
 _SAME: Mapping[str, str] = MappingProxyType(
     {
@@ -70,12 +70,12 @@ _SHARES = MappingProxyType(
 )
 _PER_CUBIC_METRE = re.compile(r"(?P<grams>[a-zμ]+)(?:/m3|m-3)")
 _NOTHING = re.compile(r"[\s_^*.·⋅()]+")
-"""What may stand in a unit and says nothing."""
+"""Signs in a unit that do not change its meaning."""
 
 
 def conversion(got: str | None, variable: str) -> Fraction | None:
-    """By what a value of ``variable`` in the unit ``got`` is multiplied, to be in the unit of ``UNITS``; see
-    ``converted``. None where it cannot be, or says no unit.
+    """The factor from the unit ``got`` of a variable to its unit in ``UNITS``; see ``converted``. None where there is
+    no conversion, or ``got`` is no unit.
 
     | got            | variable        | result         |
     |----------------|-----------------|----------------|
@@ -101,20 +101,20 @@ def conversion(got: str | None, variable: str) -> Fraction | None:
     mass = MOLAR_MASSES.get(variable)
     if mass is None or {kind, wanted} != {MASS, PARTS}:
         return None
-    micrograms = mass / LITRES_A_MOLE  # of a ppb
+    micrograms = mass / LITRES_A_MOLE  # µg/m³ of one ppb
     return amount * (micrograms if kind == PARTS else 1 / micrograms) / unit
 
 
 def is_undefined(unit: object) -> bool:
-    """Whether a unit says that there is none, which is how the API says that it has no such values."""
+    """Whether a unit is the API's ``undefined``: then the API has no values of the variable."""
     return isinstance(unit, str) and unit.strip().casefold() == "undefined"
 
 
 def converted(values: NDArray[np.float64], factor: Fraction) -> NDArray[np.float64]:
-    """The values multiplied by ``factor``, of ``conversion``: as the decimal numbers that they were written as, so that
-    0.0351 mg/m³ are 35.1 µg/m³ and not 35.099999999999994. NaN and infinite ones stay.
+    """The values multiplied by a factor of ``conversion``. They are multiplied as the decimal numbers that were
+    written: 0.0351 mg/m³ are 35.1 µg/m³, not 35.099999999999994. NaN and infinite values stay.
 
-    Raises OverflowError for one that becomes too large.
+    Raises OverflowError for a value that becomes too large.
     """
     if factor == 1:
         return values
@@ -128,8 +128,8 @@ def _times(value: float, factor: Fraction) -> float:
 
 
 def _read(unit: str) -> tuple[str, Fraction] | None:
-    """The kind of a unit, and how much of that kind's own unit it is."""
-    if unit.strip().startswith("Mg"):  # a million grams: small and capital letters are the same but for this
+    """The kind of a unit, and its amount in the kind's base unit; None for an unknown unit."""
+    if unit.strip().startswith("Mg"):  # a million grams; in other units small and capital letters mean the same
         return None
     text = unicodedata.normalize("NFKC", unit).replace("\N{MINUS SIGN}", "-").casefold()
     text = _NOTHING.sub("", text)

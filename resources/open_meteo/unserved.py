@@ -1,6 +1,6 @@
 """Variables that the source refuses by name: found once, and not asked for again.
 
-Has locks. Must not know: HTTP, what an answer looks like, columns, tables.
+Has locks. Must not know: HTTP, the content of answers, columns, tables.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ T = TypeVar("T")
 
 
 class Unserved:
-    """Asks without the variables that were refused before; safe to share between threads.
+    """Sends requests without the variables that were refused before. Safe to share between threads.
 
-    Until one request has been answered all others wait for it, so that what is refused is asked for once.
+    Until the first answer, requests are sent one at a time, so that a variable is refused only once.
     """
 
     def __init__(self) -> None:
@@ -29,9 +29,9 @@ class Unserved:
         self._asking, self._learning = threading.Lock(), threading.Lock()
 
     def fetch(self, request: Request, ask: Callable[[Request], T], cancelled: Callable[[], bool]) -> T:
-        """What ``ask`` gives for ``request``, or for the same without those of its optional variables that are refused.
+        """What ``ask`` returns for ``request``, without those of its optional variables that the source refuses.
 
-        Raises what ``ask`` raises; SourceVariableRefused where the source refuses a variable that is not optional.
+        Raises the errors of ``ask``; SourceVariableRefused where the source refuses a variable that is not optional.
         """
         with self._turn(request, cancelled):
             while True:
@@ -45,7 +45,8 @@ class Unserved:
                     return found
 
     def _learn(self, error: SourceVariableRefused, asked: Request) -> None:
-        """Remember what was refused by name. Raises what is to be told where asking again is no use."""
+        """Remember the variables that were refused by name. Raises SourceVariableRefused where another attempt cannot
+        help."""
         named = [name for name in asked.variables if name in error.variables]
         if lacking := [name for name in named if name not in asked.optional]:
             remedy = f"It does not serve {', '.join(lacking)}, without which no day can be (the setting `essential`)."
@@ -59,7 +60,7 @@ class Unserved:
 
     @contextmanager
     def _turn(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[None]:
-        """At once, if a request was answered before; else one at a time."""
+        """Wait for a turn: none after the first answer; before it, one request at a time. Raises FetchCancelled."""
         while not self._answered.is_set():
             if self._asking.acquire(timeout=0.2):
                 try:

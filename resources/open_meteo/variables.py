@@ -1,4 +1,4 @@
-"""What Open-Meteo's air quality API can be asked for by the hour, with the units of its answers.
+"""The hourly variables of Open-Meteo's air quality API, with the units of its answers.
 
 Source: https://open-meteo.com/en/docs/air-quality-api.
 """
@@ -40,7 +40,7 @@ UNITS: Mapping[str, str] = MappingProxyType(
 
 
 def check_known(variables: Iterable[str]) -> None:
-    """Raises DeclarationError for a variable that the API has not."""
+    """Raises DeclarationError for a variable that the API does not have."""
     for name in variables:
         if name not in UNITS:
             raise DeclarationError(

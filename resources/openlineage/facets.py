@@ -1,7 +1,7 @@
-"""Facets with what every one of them must say: who made it, and the schema that it follows.
+"""OpenLineage facets with the keys that each needs: ``_producer``, who made it, and ``_schemaURL``, its schema.
 
-The schemas are those of the client's own classes, so that an upgrade of it cannot leave them behind.
-Imports OpenLineage's client: only for who sends events.
+The schemas are those of the classes in OpenLineage's client, so that they change with an upgrade of the client.
+Imports that client: to be imported only by modules that send events.
 """
 
 from __future__ import annotations
@@ -46,29 +46,31 @@ OUTPUT = {
     "outputStatistics": known.output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet,
     "subset": known.base_subset_dataset.OutputSubsetOutputDatasetFacet,
 }
-"""The classes of facets, by where they stand and their name there."""
+"""Name of a facet → its class, for each part of an event in which facets may be."""
 
 
 def complete(event: Mapping[str, Any]) -> dict[str, Any]:
-    """An event of ``core.openlineage.events`` as it is sent. Raises KeyError for a facet that is unknown there."""
+    """An event of ``core.openlineage.events`` with all keys that OpenLineage wants. Raises KeyError for a facet of
+    unknown name."""
     run, job = event["run"], event["job"]
     return {
         **event,
         "producer": PRODUCER,
         "schemaURL": RunEvent._get_schema(),
-        "run": {**run, "facets": told(run["facets"], RUN)},
-        "job": {**job, "facets": told(job["facets"], JOB)},
+        "run": {**run, "facets": with_schemas(run["facets"], RUN)},
+        "job": {**job, "facets": with_schemas(job["facets"], JOB)},
         "inputs": [_dataset(one, "inputFacets", INPUT) for one in event["inputs"]],
         "outputs": [_dataset(one, "outputFacets", OUTPUT) for one in event["outputs"]],
     }
 
 
 def _dataset(dataset: Mapping[str, Any], place: str, classes: Mapping[str, Any]) -> dict[str, Any]:
-    return {**dataset, "facets": told(dataset["facets"], DATASET), place: told(dataset[place], classes)}
+    return {**dataset, "facets": with_schemas(dataset["facets"], DATASET), place: with_schemas(dataset[place], classes)}
 
 
-def told(facets: Mapping[str, Any], classes: Mapping[str, Any]) -> dict[str, Any]:
-    """Facets with what every one of them says. classes: of those that may stand there, by name."""
+def with_schemas(facets: Mapping[str, Any], classes: Mapping[str, Any]) -> dict[str, Any]:
+    """Facets with ``_producer`` and ``_schemaURL``. classes: name → class of the facets that may be in this part of an
+    event."""
     return {
         name: {"_producer": PRODUCER, "_schemaURL": classes[name]._get_schema(), **facet}
         for name, facet in facets.items()

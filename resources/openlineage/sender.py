@@ -1,7 +1,8 @@
-"""Sends events beside a run: in order, in a thread of its own, never failing it and never holding it up for long.
+"""Sends OpenLineage events beside a run: in order, in a thread of its own. It never fails the run, nor delays it long.
 
-An event that nobody took is tried again, with pauses, while the run goes on; those behind it wait, so that none
-overtakes another. At the end of the run what is left has ``timeout_seconds`` together, and is lost after that.
+While the run goes on, an event that did not arrive is sent again after a pause. The events behind it wait, so that
+none overtakes another. At the end of the run the remaining events have ``timeout_seconds`` in all; after that they
+are lost.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from typing import Any
 from resources.openlineage.settings import OpenLineageSettings
 
 ATTEMPTS = 3
-"""So often an event is sent to a receiver that is there, and cannot take it."""
+"""An event is sent at most so often to a receiver that answers, but cannot take it."""
 MOST_WAITING = 2_000
-"""Events that wait for a receiver; more are lost."""
+"""At most so many events wait for a receiver. Further ones are lost."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 10.0
 
 _MakeTransport = Callable[[OpenLineageSettings], Any]
@@ -26,21 +27,24 @@ _MakeTransport = Callable[[OpenLineageSettings], Any]
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of events. lost: did not arrive, or nobody says so; why: of the last of these."""
+    """The numbers of events that arrived and that were lost."""
 
     taken: int
+    """Events that the receiver, or the file, took."""
     lost: int
+    """Events that did not arrive, or whose arrival nobody confirmed."""
     why: str = ""
+    """Why the last lost event was lost; empty where none was."""
 
 
 def _default_transport(settings: OpenLineageSettings) -> Any:
-    from resources.openlineage.transports import transport_of  # here, in its thread: it takes half a second to import
+    from resources.openlineage.transports import transport_of  # in the sender's thread: the import takes half a second
 
     return transport_of(settings)
 
 
 class Sender:
-    """Takes events and sends them; ``close`` ends it. Safe to call from several threads."""
+    """Takes events and sends them, until ``close``. Safe to call from several threads."""
 
     def __init__(self, settings: OpenLineageSettings, transport: _MakeTransport = _default_transport) -> None:
         self._settings = settings
@@ -54,7 +58,7 @@ class Sender:
         self._thread.start()
 
     def send(self, event: Mapping[str, Any]) -> None:
-        """Take an event of ``core.openlineage.events``. Waits for nobody."""
+        """Queue an event of ``core.openlineage.events``. Does not wait."""
         with self._changed:
             if len(self._waiting) >= MOST_WAITING:
                 self._lost, self._why = self._lost + 1, "too many of them waited"
@@ -63,7 +67,7 @@ class Sender:
             self._changed.notify()
 
     def close(self) -> Sent:
-        """Wait until all events are sent, ``timeout_seconds`` at most. What is left then is lost."""
+        """Wait until all events are sent, at most ``timeout_seconds``. Events that are still queued then are lost."""
         with self._changed:
             self._deadline = time.monotonic() + self._settings.timeout_seconds
             self._changed.notify()
@@ -81,7 +85,7 @@ class Sender:
             from resources.openlineage.facets import complete
 
             transport = self._make_transport(self._settings)
-        except Exception as error:  # a run is not failed by it; ``close`` says what was lost  # noqa: BLE001
+        except Exception as error:  # the run must not fail; ``close`` says what was lost  # noqa: BLE001
             self._why = f"{type(error).__name__} in OpenLineage's client"
             return
         while (event := self._next()) is not None:
@@ -89,7 +93,7 @@ class Sender:
         transport.close()
 
     def _next(self) -> Mapping[str, Any] | None:
-        """The first event that waits, which goes on waiting until it is done with; None at the end."""
+        """The first event of the queue, or None at the end of the run. The event stays queued until it is done with."""
         with self._changed:
             while not self._waiting:
                 if self._deadline is not None:
@@ -107,7 +111,7 @@ class Sender:
                 transport.emit(complete(event))
             except NotTaken as error:
                 why, again, nobody = str(error), error.again, error.nobody
-            except Exception as error:  # the same  # noqa: BLE001
+            except Exception as error:  # the run must not fail  # noqa: BLE001
                 why, again, nobody = type(error).__name__, False, False
             else:
                 self._done_with(event, "")
@@ -118,7 +122,7 @@ class Sender:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _paused(self, seconds: float) -> bool:
-        """Wait before another attempt; False where the run is at its end, and there is no time for one."""
+        """Wait before another attempt; whether there is time for one. There is none at the end of the run."""
         with self._changed:
             if self._deadline is None:
                 self._changed.wait_for(lambda: self._deadline is not None, seconds)
@@ -126,7 +130,8 @@ class Sender:
             return False
 
     def _done_with(self, event: Mapping[str, Any], why: str, *, all_others: bool = False) -> None:
-        """Count an event, if ``close`` has not. all_others: those behind it are lost like it."""
+        """Take an event off the queue and count it, unless ``close`` has counted it. why: why it is lost; empty where
+        it arrived. all_others: the events behind it are lost, too."""
         with self._changed:
             if not self._waiting or self._waiting[0] is not event:
                 return

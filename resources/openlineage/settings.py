@@ -1,8 +1,8 @@
-"""The section ``openlineage`` of the settings, and the standard variables of the environment that say the same.
+"""The section ``openlineage`` of the settings, and OpenLineage's standard variables of the environment.
 
-Of these are read: OPENLINEAGE_DISABLED, OPENLINEAGE_URL, OPENLINEAGE_ENDPOINT, OPENLINEAGE_API_KEY,
-OPENLINEAGE_NAMESPACE, and OPENLINEAGE_CONFIG, the path of a file in the form of OpenLineage's clients. All others, and
-files that clients look for by themselves, change nothing.
+These standard variables are read: OPENLINEAGE_DISABLED, OPENLINEAGE_URL, OPENLINEAGE_ENDPOINT, OPENLINEAGE_API_KEY,
+OPENLINEAGE_NAMESPACE, and OPENLINEAGE_CONFIG, the path of a configuration file of OpenLineage's clients. Other
+variables are ignored, and so are the files that those clients look for by themselves.
 """
 
 from __future__ import annotations
@@ -14,34 +14,35 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from orchestration.core.errors import ConfigurationError
 from resources.machine.proxies import check_way
 from resources.settings.section import Section, an_http_url
+from resources.settings.yaml_text import ImpossibleValue, NotYaml, read_yaml
 
 LONGEST_SECONDS = 60
 CONFIG = "OPENLINEAGE_CONFIG"
 _OUR_WAYS = ("AQI_OPENLINEAGE__URL", "AQI_OPENLINEAGE__FILE")
-"""Who says one of these means no other way."""
+"""If one of these variables is set, the standard variables set no other way."""
 _ENDPOINT = "api/v1/lineage"
 _ALONE: dict[str, Any] = {"file": None, "endpoint": _ENDPOINT, "api_key": None}
-"""What is left of what profiles say, where another address is named."""
+"""Keys that are reset where a standard variable or file names the address: what profiles say of them was for another
+address."""
 _A_KEY = re.compile("[!-~]+")
 _KEYS = {
     "http": {"url", "endpoint", "timeout", "auth"},
     "file": {"log_file_path", "append"},
     "noop": set[str](),
 }
-"""What a file of OPENLINEAGE_CONFIG may say of a transport, by its type."""
+"""Type of a transport → the keys that a file of OPENLINEAGE_CONFIG may have for it."""
 
 
 def _a_receiver(url: str) -> str:
     url = an_http_url(url)
     try:
         parts = urlsplit(url)
-        port = parts.port  # raises for one that is no number, or out of bounds
+        port = parts.port  # raises for a port that is no number, or out of bounds
     except ValueError as error:
         raise ValueError("must be an address like http://lineage.example.org:5000") from error
     if not parts.hostname or port == 0 or re.search(r"\s", url):
@@ -65,21 +66,24 @@ def _a_template(url: str) -> str:
 
 
 class OpenLineageSettings(Section):
-    """Where runs tell what they read and wrote; nowhere unless url or file is given.
-
-    url, endpoint: of a receiver; api_key: what it wants as a bearer token. file: an event a line is appended to it.
-    namespace: of jobs. timeout_seconds: how long a receiver may take for an event, and what it may delay a run by, in
-    all. disabled: nothing is sent, whatever else is said. source_url: of the code, with ``{path}`` and ``{version}``.
-    """
+    """Where the events of runs go, with what they read and wrote. No events are sent unless url or file is set."""
 
     url: Annotated[str, AfterValidator(_a_receiver)] | None = None
+    """Address of the receiver."""
     endpoint: Annotated[str, AfterValidator(_a_path)] = _ENDPOINT
+    """Path at the receiver."""
     api_key: SecretStr | None = None
+    """Bearer token for the receiver."""
     file: str | None = Field(None, min_length=1)
+    """File to which events are appended, one per line."""
     namespace: str = Field("default", min_length=1)
+    """OpenLineage namespace of the jobs."""
     timeout_seconds: float = Field(5, gt=0, le=LONGEST_SECONDS)
+    """How long a receiver may take for one event, and how long the events may delay the end of a run in all."""
     disabled: bool = False
+    """Send nothing, whatever the other settings are."""
     source_url: Annotated[str, AfterValidator(_a_template)] | None = None
+    """Address of the source code, with ``{path}`` and, if wanted, ``{version}``."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -95,12 +99,13 @@ class OpenLineageSettings(Section):
         return "http" if self.url is not None else "file"
 
     def as_environment(self) -> dict[str, str]:
-        """The variables of the environment that say the same of a process elsewhere, the key among them."""
+        """These settings as variables of the environment, for another process. The key is among them."""
         said = {**self.model_dump(), "api_key": None if self.api_key is None else self.api_key.get_secret_value()}
         return {f"AQI_OPENLINEAGE__{key.upper()}": _as_text(value) for key, value in said.items()}
 
     def check(self) -> None:
-        """Raises UsageError where events cannot be sent as they should, for a cause on this side."""
+        """Raises UsageError where events cannot be sent because of this machine or the settings: no way to the
+        receiver, a key that no header can have, a file that cannot be written."""
         if self.way == "http":
             assert self.url is not None
             check_way(self.url)
@@ -122,11 +127,11 @@ def _as_text(value: Any) -> str:
 
 
 def standard_settings(environment: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
-    """What the standard variables say: by key of the section, its value and where it is said.
+    """The settings in OpenLineage's standard variables: key of the section → (value, where it is set).
 
-    As OpenLineage's own clients have it, a transport of OPENLINEAGE_CONFIG stands before OPENLINEAGE_URL; a way that
-    our own variables say stands before both. A key goes to no other address than the one that is said beside it.
-    Raises ConfigurationError for a file that cannot be read, or says what is not known here.
+    Precedence, as in OpenLineage's own clients: a transport of OPENLINEAGE_CONFIG, then OPENLINEAGE_URL. Our own
+    variables for url and file come before both. A key is used only for the address that is set beside it. Raises
+    ConfigurationError for a file that cannot be read, or has keys that are unknown here.
     """
     said: dict[str, tuple[Any, str]] = {}
 
@@ -153,13 +158,16 @@ def standard_settings(environment: Mapping[str, str]) -> dict[str, tuple[Any, st
 
 
 def _of_file(path: Path) -> dict[str, Any]:
-    """The transport that a file in the form of OpenLineage's clients names, as keys of the section."""
+    """The transport in a configuration file of OpenLineage's clients, as keys of the section. Empty without a
+    transport."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{CONFIG}: {path} cannot be read ({error.strerror})", "Check the path.") from error
-    except (yaml.YAMLError, UnicodeDecodeError):  # whose messages repeat lines of the file, and with them the key
-        raise ConfigurationError(f"{CONFIG}: {path} is not YAML", "Correct the file.") from None
+    except ImpossibleValue as error:
+        raise ConfigurationError(f"{CONFIG}: {path}: {error}", "Correct the file.") from None
+    except (NotYaml, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{CONFIG}: {path} is not YAML ({error})", "Correct the file.") from None
     transport = data.get("transport") if isinstance(data, dict) else None
     if transport is None:
         return {}
@@ -178,12 +186,12 @@ def _of_file(path: Path) -> dict[str, Any]:
         return {"disabled": True}
     if kind == "file":
         return {"file": transport.get("log_file_path"), "url": None}
-    told = _ALONE | {"url": transport.get("url"), "endpoint": transport.get("endpoint", _ENDPOINT)}
+    found = _ALONE | {"url": transport.get("url"), "endpoint": transport.get("endpoint", _ENDPOINT)}
     if "timeout" in transport:
-        told["timeout_seconds"] = transport["timeout"]
+        found["timeout_seconds"] = transport["timeout"]
     if auth := transport.get("auth"):
-        told["api_key"] = _key(auth, path)
-    return told
+        found["api_key"] = _key(auth, path)
+    return found
 
 
 def _key(auth: Any, path: Path) -> Any:

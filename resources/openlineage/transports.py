@@ -1,7 +1,7 @@
-"""The ways that events go: over HTTP by OpenLineage's client, or into a file, a line each.
+"""The transports of events: over HTTP by the HTTP transport of OpenLineage's client, or to a file, one event per line.
 
-Not the whole client: it would look for settings of its own in the environment and in files, and may send an event six
-times. Imports it: only for who sends events.
+The client as a whole is not used: it looks for settings of its own in the environment and in files, and may send an
+event six times. Imports the client: to be imported only by modules that send events.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ _LATER = frozenset({429, 500, 502, 503, 504})
 
 
 class NotTaken(Exception):
-    """An event did not arrive, or nobody says so. Its text has no secret.
+    """An event did not arrive, or nobody confirmed its arrival. The text has no secrets.
 
-    again: it may arrive later. nobody: nobody was there at all, so the next one would fare alike.
+    again: another attempt may succeed. nobody: there is no receiver at all, so the next event would fail in the same
+    way.
     """
 
     def __init__(self, message: str, *, again: bool = False, nobody: bool = False) -> None:
@@ -34,7 +35,7 @@ class NotTaken(Exception):
 
 
 class Transport(Protocol):
-    """One way."""
+    """A way to send events."""
 
     def emit(self, event: Mapping[str, Any]) -> None:
         """Send an event. Raises NotTaken."""
@@ -43,16 +44,17 @@ class Transport(Protocol):
 
 
 class OverHttp:
-    """To a receiver, each event once. Follows no redirect, and knows of the environment the way there alone."""
+    """Sends each event once, to a receiver. Follows no redirect. Of the environment it uses only proxies and
+    certificates."""
 
     def __init__(self, settings: OpenLineageSettings) -> None:
         assert settings.url is not None
         session = requests.Session()
         session.trust_env = False
         session.proxies = for_requests(settings.url)
-        # A proxy may have certificates of its own.
+        # A proxy may have its own certificates.
         session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-        session.max_redirects = 0  # a redirect would make a GET of it, without the event
+        session.max_redirects = 0  # requests follows a redirect with a GET, without the event
         key = settings.api_key
         self._seconds = settings.timeout_seconds
         self._transport = HttpTransport(
@@ -68,7 +70,7 @@ class OverHttp:
 
     def emit(self, event: Mapping[str, Any]) -> None:
         try:
-            self._transport.emit(event)  # type: ignore[arg-type]  # it makes JSON of what is given
+            self._transport.emit(event)  # type: ignore[arg-type]  # the transport makes JSON of any mapping
         except requests.HTTPError as error:
             status = error.response.status_code
             raise NotTaken(f"it answers {status}", again=status in _LATER) from None
@@ -84,7 +86,7 @@ class OverHttp:
             nobody = isinstance(getattr(error.args[0], "reason", None) if error.args else None, NewConnectionError)
             what = "it cannot be reached" if nobody else "it broke the connection off"
             raise NotTaken(what, again=True, nobody=nobody) from None
-        except (requests.RequestException, ValueError) as error:  # whose texts repeat headers
+        except (requests.RequestException, ValueError) as error:  # their texts repeat headers
             raise NotTaken(type(error).__name__) from None
 
     def close(self) -> None:
@@ -92,7 +94,7 @@ class OverHttp:
 
 
 class IntoFile:
-    """Into a file: by one call of the system a line, so that runs side by side do not mix theirs."""
+    """Appends events to a file. A line is written by one system call, so that lines of concurrent runs do not mix."""
 
     def __init__(self, settings: OpenLineageSettings) -> None:
         assert settings.file is not None
@@ -116,5 +118,5 @@ class IntoFile:
 
 
 def transport_of(settings: OpenLineageSettings) -> Transport:
-    """The way that settings name, which is not ``off``."""
+    """The transport that the settings name. settings: their ``way`` must not be ``off``."""
     return OverHttp(settings) if settings.way == "http" else IntoFile(settings)

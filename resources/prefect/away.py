@@ -1,4 +1,5 @@
-"""A server that is away when a run ends: what was made is made, and it is told of it when it is back."""
+"""A Prefect server that does not answer when a run ends: the run waits for the server, so that its state is
+reported."""
 
 from __future__ import annotations
 
@@ -11,15 +12,16 @@ from resources.machine.addresses import without_secrets
 from resources.machine.proxies import for_requests
 
 SECONDS = 900.0
-"""So long the end of a run waits for its server. Prefect's own attempts to set a state take a minute, and then the run
-would be left as if it went on."""
+"""The end of a run waits for its server at most this long. Prefect itself tries for a minute to set the state of a run;
+after that the server would show the run as still running."""
 EVERY_SECONDS, ANSWER_SECONDS = 3.0, 5.0
 
 
 def wait_for_server(
     url: str, say: Callable[[str], None], seconds: float = SECONDS, every_seconds: float = EVERY_SECONDS
 ) -> bool:
-    """Whether the API at ``url`` answers; waits for it. say: is told of a wait, and of its end."""
+    """Wait until the API at ``url`` answers; whether it does. say: gets a sentence when the wait begins and when it
+    ends."""
     if _answers(url):
         return True
     say(f"Prefect's server at {without_secrets(url)} is away; the work is done, and waits {seconds:.0f} s to tell it.")

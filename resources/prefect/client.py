@@ -1,7 +1,7 @@
-"""Prefect's API: requests through Prefect's own client, answers of many pages, and what is wrong in a line.
+"""Prefect's API: requests through Prefect's own client, answers of several pages, and errors as one line of text.
 
-Prefect is imported when a connection opens: a command that needs no server starts without it. What is secret in an
-address is in no message.
+Prefect is imported only when a connection opens: a command that needs no server starts without Prefect. No message
+contains the secrets of an address.
 """
 
 from __future__ import annotations
@@ -22,23 +22,24 @@ PAGE = 200
 
 
 def wrong_answer(error: HTTPStatusError) -> str:
-    """What the server answered, and to what: ``404 to POST /api/flows/``."""
+    """The status of an answer, and the request: ``404 to POST /api/flows/``."""
     return f"{error.response.status_code} to {error.request.method} {error.request.url.path}"
 
 
 def why_unseen(error: Exception) -> str:
-    """What is wrong with a server, in a line without what is secret."""
+    """What is wrong with a server, in one line without secrets."""
     from httpx import HTTPStatusError, InvalidURL
 
     if isinstance(error, HTTPStatusError):
         return f"it answers {wrong_answer(error)}"
-    if isinstance(error, InvalidURL):  # whose text may repeat a part of a password
+    if isinstance(error, InvalidURL):  # its text may repeat a part of a password
         return "this is no address"
     return in_a_line(error)
 
 
 def what_failed(error: Exception) -> str:
-    """What a server did of which Prefect's client raised ``error``, without what is secret; empty for other errors."""
+    """For an error of Prefect's client: what the server did, without secrets, as ``does not answer``. Empty for other
+    errors."""
     from httpx import HTTPStatusError, RequestError
 
     if isinstance(error, HTTPStatusError):
@@ -48,30 +49,31 @@ def what_failed(error: Exception) -> str:
 
 
 class PrefectApi:
-    """What `open_api` gives. page: so many items are asked for at once."""
+    """An open connection to Prefect's API, from `open_api`. page: how many items one request asks for."""
 
     def __init__(self, client: SyncPrefectClient, page: int = PAGE) -> None:
         self._client = client
         self.page = page
 
     def ask(self, method: Any, path: Any, body: Any = None) -> Any:
-        """The answer to a request. Raises httpx's errors, and JSONDecodeError for one that is not Prefect's."""
+        """The JSON of an answer. Raises httpx's errors, and JSONDecodeError where the answer is not JSON."""
         return self._client.request(method, path, json=body).json()
 
     def send(self, method: Any, path: Any, body: Any = None) -> None:
-        """A request whose answer says nothing more. Raises httpx's errors."""
+        """Send a request whose answer is not needed. Raises httpx's errors."""
         self._client.request(method, path, json=body)
 
     def clock(self) -> datetime | None:
-        """What the server's clock says, to a second; None where it does not tell. Raises httpx's errors."""
-        told = self._client.request("GET", "/health").headers.get("Date")
+        """The time of the server's clock, to a second; None where its answer has no valid date. Raises httpx's
+        errors."""
+        date = self._client.request("GET", "/health").headers.get("Date")
         try:
-            return None if told is None else parsedate_to_datetime(told).astimezone(UTC)
+            return None if date is None else parsedate_to_datetime(date).astimezone(UTC)
         except ValueError:
             return None
 
     def all(self, path: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """All items that a filter finds, page by page."""
+        """All items that match a filter, read page by page."""
         found: list[dict[str, Any]] = []
         while True:
             items = self.ask("POST", path, {**body, "limit": self.page, "offset": len(found)})
@@ -88,9 +90,10 @@ def open_api(
     timeout_seconds: float | None = None,
     page: int = PAGE,
 ) -> Iterator[PrefectApi]:
-    """The API at ``url``; what is None is as Prefect's own settings have it.
+    """The API at ``url``. An argument that is None has the value of Prefect's own settings.
 
-    retries: of requests that a busy server puts off (503).
+    retries: how often a request is repeated that a busy server puts off (503). page: how many items one request asks
+    for.
     """
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings

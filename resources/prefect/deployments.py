@@ -1,6 +1,6 @@
-"""Deployments on a Prefect server, one of our own or Prefect Cloud: what it has, and changes to it, through its API.
+"""The deployments of a Prefect server, our own or Prefect Cloud: what the server has, and changes to it.
 
-Address and key are those that Prefect's own settings name; the key is never part of a message.
+Prefect's own settings name the server's address and key. The key is never part of a message.
 """
 
 from __future__ import annotations
@@ -28,26 +28,31 @@ from orchestration.core.deployments.values import Declared, Found, FoundSchedule
 from orchestration.core.errors import RunError, UsageError
 from resources.machine.addresses import without_secrets
 from resources.prefect.client import PrefectApi, open_api, wrong_answer
-from resources.prefect.leases import lease_storage, told_of_leases
+from resources.prefect.leases import lease_storage, leases_in_words
 from resources.prefect.pools import POOL_TYPE
 from resources.prefect.reach import ENDS_WITH, GIVE_A_KEY
 from resources.prefect.server import api_to_work_with
 
 CLIENT_RETRIES = 4
-"""Of requests that a busy server puts off (503); one that nobody takes is not repeated."""
+"""How often a request is repeated that a busy server puts off (503). A request that reaches no server is not repeated.
+"""
 API_NAMES = {
     "parameter_schema": "parameter_openapi_schema",
     "pool": "work_pool_name",
     "limit": "concurrency_limit",
     "enforces_schema": "enforce_parameter_schema",
 }
-"""How the API calls what `Properties` calls otherwise; of ``collision`` it makes an object."""
+"""Field of `Properties` → its name in the API, where they differ. ``collision`` is not here: the API has it inside an
+object."""
 
 
 @contextmanager
 def connect() -> Iterator[DeploymentServer]:
-    """The configured server. Raises UsageError where none is, or none to work with, before any work; RunError where it
-    fails later."""
+    """Connect to the configured server.
+
+    Raises, before any work, UsageError where no server is configured, and MachineError where the server cannot be
+    worked with; during the work UsageError where the server forbids a request, and RunError where a request fails.
+    """
     shown = without_secrets(api_to_work_with())
     from httpx import HTTPStatusError, RequestError
     from pydantic import ValidationError
@@ -71,13 +76,13 @@ def connect() -> Iterator[DeploymentServer]:
 
 
 class DeploymentServer:
-    """What `connect` gives."""
+    """A server and its deployments, from `connect`."""
 
     def __init__(self, api: PrefectApi) -> None:
         self._api = api
 
     def deployments(self, tags: Sequence[str], names: Iterable[str]) -> list[Found]:
-        """Those that carry all ``tags``, and those called as one of ``names``."""
+        """The deployments that carry all ``tags``, and the deployments whose name is one of ``names``."""
         by_tag = self._api.all("/deployments/filter", {"deployments": {"tags": {"all_": list(tags)}}})
         by_name = self._api.all("/deployments/filter", {"deployments": {"name": {"any_": sorted(set(names))}}})
         answers = {item["id"]: item for item in [*by_tag, *by_name]}
@@ -87,21 +92,21 @@ class DeploymentServer:
         return [_found(item, flow_names[item["flow_id"]]) for item in answers.values()]
 
     def pools(self, names: Iterable[str]) -> dict[str, int | None]:
-        """The limits of those of the pools that there are."""
+        """Name → concurrency limit of those of the pools that exist on the server. None: no limit."""
         found = self._api.all("/work_pools/filter", {"work_pools": {"name": {"any_": sorted(names)}}})
         return {item["name"]: item["concurrency_limit"] for item in found}
 
     def automations(self, name: str) -> dict[str, dict[str, Any]]:
-        """Those of that name, by id."""
+        """The automations of this name: id → automation as the API gives it."""
         found = self._api.all("/automations/filter", {"automations": {"name": {"any_": [name]}}})
         return {item["id"]: item for item in found}
 
     def leases(self) -> str:
-        """Where the server keeps the leases of slots, and what follows from it."""
-        return told_of_leases(lease_storage(self._api))
+        """A sentence: where the server keeps the leases of slots, and what follows from that."""
+        return leases_in_words(lease_storage(self._api))
 
     def make(self, change: Change) -> None:
-        """Make a change."""
+        """Make one change on the server."""
         match change:
             case CreatePool(pool):
                 self._make_pool(pool)
@@ -184,7 +189,7 @@ def _body(properties: Properties) -> dict[str, Any]:
 
 
 def _changed_values(change: Update) -> dict[str, Any]:
-    """Only what differs: whatever else is set on the server stays, whether it is paused above all."""
+    """Only the values that differ. All other values on the server stay, above all whether the deployment is paused."""
     changed = {item.place.partition(".")[0] for item in change.differences}
     names = {"concurrency_options" if name == "collision" else API_NAMES.get(name, name) for name in changed}
     return {name: value for name, value in _body(change.declared.properties).items() if name in names}

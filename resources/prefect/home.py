@@ -1,7 +1,8 @@
-"""Where our own Prefect server keeps its history, and with which settings it runs: those of nobody's shell.
+"""The folder in which our own Prefect server keeps its history, and the server's settings, which no user's shell
+changes.
 
-The folder is named by Prefect's version, so no other Prefect migrates its database: for instance
-``$XDG_STATE_HOME/aqi/prefect-3.8.8``. Who names one in PREFECT_HOME gets the history there. Prefect is not imported.
+The folder's name has Prefect's version, so that no other Prefect migrates its database: for instance
+``$XDG_STATE_HOME/aqi/prefect-3.8.8``. If PREFECT_HOME is set, the history is in that folder. Prefect is not imported.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from resources.machine.state_folder import home_folder, state_folder
 
 DATABASE, LOCK = "prefect.db", "migrating.lock"
 LOCK_SECONDS = 120
-"""So long another run may take to make the database; that takes seconds, half a minute on a busy machine."""
+"""A run waits at most this long while another run makes the database. That takes seconds, half a minute on a busy
+machine."""
 OURS = "PREFECT_"
 OF_LOGS = "PREFECT_LOGGING_"
 _MIGRATIONS = Path("server", "database", "_migrations", "versions", "sqlite")
@@ -36,7 +38,7 @@ def prefect_version() -> str:
 
 
 def own_home() -> Path:
-    """The folder of our own server: the one that PREFECT_HOME names, or else one of this user and version."""
+    """The folder of our own server: the one that PREFECT_HOME names, else one for this user and version of Prefect."""
     if named := os.environ.get("PREFECT_HOME"):
         return Path(named).expanduser().absolute()
     return _own_folder()
@@ -47,18 +49,18 @@ def _own_folder() -> Path:
 
 
 def of_other_versions() -> list[Path]:
-    """The folders of databases that other versions of Prefect have left in our state folder."""
+    """The folders with databases of other versions of Prefect, in our state folder."""
     found = sorted(path.parent for path in state_folder().absolute().glob(f"prefect-*/{DATABASE}"))
     return [home for home in found if home != _own_folder()]
 
 
 def how_to_look(home: Path) -> str:
-    """The command that shows the history."""
+    """The command that starts a server which shows the history."""
     return f"PREFECT_HOME={shlex.quote(str(home))} prefect server start"
 
 
 def own_settings(home: Path, api_url: str = "") -> dict[str, str]:
-    """Prefect's settings for our server and whoever asks it: no profile of the user's has a part in it."""
+    """Prefect's settings for our server and its clients. The user's profiles do not change them."""
     return {
         "PREFECT_HOME": str(home),
         "PREFECT_PROFILES_PATH": str(home / "no-profiles.toml"),
@@ -67,10 +69,11 @@ def own_settings(home: Path, api_url: str = "") -> dict[str, str]:
 
 
 def servers_environment(home: Path, environ: Mapping[str, str], *, migrate: bool) -> dict[str, str]:
-    """The environment of our server, which is started in its home: no setting of Prefect's of the user, and no proxy,
-    since it asks nobody."""
+    """The environment of our server. It has none of the user's settings of Prefect, and no proxy: the server calls
+    nobody. migrate: whether the server migrates its database when it starts."""
     database = {
-        # Of the folder in which it is started, whose name may have signs that mean something in a URL.
+        # Relative to the folder in which the server is started: the folder's name may have characters that a URL
+        # reserves.
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{DATABASE}",
         "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": str(migrate).lower(),
     }
@@ -84,7 +87,7 @@ def _is_in_the_way(name: str) -> bool:
 
 @contextlib.contextmanager
 def set_in_environment(home: Path, api_url: str) -> Iterator[None]:
-    """Prefect's settings of this process are ours until the end of the block, but for those of its logs."""
+    """Until the end of the block, Prefect's settings in this process are ours, except the settings of its logs."""
     before = {name: value for name, value in os.environ.items() if name.upper().startswith(OURS)}
     for name in before:
         if not name.startswith(OF_LOGS):
@@ -99,10 +102,11 @@ def set_in_environment(home: Path, api_url: str) -> Iterator[None]:
 
 
 def settings_as_before(home: Path) -> None:
-    """Prefect's settings as the environment has them, which is no more ours. home: of our server."""
+    """After our server has ended: load Prefect's settings again from the environment. home: the folder of our
+    server."""
     from prefect.context import refresh_global_settings_context
 
-    # It makes its home where there is none: not that of the user, who may have no Prefect.
+    # Prefect makes its home folder where there is none. It must not make one for a user who does not use Prefect.
     absent = not os.environ.get("PREFECT_HOME") and not (home_folder() / ".prefect").exists()
     if absent:
         os.environ["PREFECT_HOME"] = str(home)
@@ -115,10 +119,10 @@ def settings_as_before(home: Path) -> None:
 
 @contextlib.contextmanager
 def migrating(home: Path) -> Iterator[bool]:
-    """Whether the database has to be made or migrated: nobody else does so in the block, and it is made after it.
+    """Whether this run has to make or migrate the database, by the end of the block. No other run does so meanwhile.
 
-    Makes the folder. Raises MachineError where it cannot be, or its database is of another Prefect; RunError where
-    another run has been at it for too long.
+    Makes the folder. Raises MachineError where the folder cannot be made, or the database is of another version of
+    Prefect; RunError where another run has held the lock for too long.
     """
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -156,7 +160,8 @@ def _take(lock: IO[bytes]) -> None:
 
 
 def is_ready(home: Path) -> bool:
-    """Whether the database is there, migrated to this Prefect. Raises MachineError where it is of another one."""
+    """Whether the database exists and is migrated to this Prefect. Raises MachineError where it is of another
+    Prefect."""
     found = _revision_of(home / DATABASE)
     if not found:
         return False
@@ -171,7 +176,7 @@ def is_ready(home: Path) -> bool:
 
 
 def _revision_of(database: Path) -> str:
-    """The revision of a database's tables; empty where there is none, or it cannot be read now."""
+    """The revision of a database's tables. Empty where there is no database, or it cannot be read now."""
     import sqlite3
 
     if not database.exists():
@@ -186,7 +191,8 @@ def _revision_of(database: Path) -> str:
 
 @cache
 def revisions() -> tuple[frozenset[str], str]:
-    """The revisions that the installed Prefect knows, and the newest; none and empty where it keeps them elsewhere."""
+    """The revisions that the installed Prefect knows, and the newest of them. Empty where Prefect's files are not where
+    they are expected."""
     spec = find_spec("prefect")
     folders = list(spec.submodule_search_locations or ()) if spec is not None else []
     known: set[str] = set()

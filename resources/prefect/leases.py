@@ -1,9 +1,9 @@
-"""What a deployed run does about its slot: it renews the lease as long as the server knows it, and goes on without.
+"""The lease of a deployed run's slot: the run renews it while the server knows the lease, and goes on without it.
 
-A deployment with a limit gives each run a slot, and a lease that the run renews. By default the leases are in the
-server's memory: a restart loses them, while the slots, which are in its database, stay taken until their runs end. A
-lease on disk runs out where the server was away for longer than it lasts. Prefect's engine cancels a run whose lease
-cannot be renewed; ours goes on, as nothing rests on it: two runs are kept apart by the warehouse.
+A deployment with a limit gives each run a slot, and a lease that the run renews. By default the server keeps leases
+in memory: a restart loses them. The slots are in the server's database: they stay taken until their runs end. A lease
+on disk expires if the server is away for longer than the lease lasts. Prefect's engine cancels a run whose lease
+cannot be renewed. Our runs go on: they do not need the lease, as the warehouse keeps two runs apart.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RENEWER = "maintain_concurrency_lease"
 GONE = 410
 AGAIN_SECONDS = 10.0
-"""Between two attempts while the server does not answer."""
+"""The time between two attempts to renew a lease while the server does not answer."""
 MEMORY = "prefect.server.concurrency.lease_storage.memory"
 ON_DISK = "prefect.server.concurrency.lease_storage.filesystem"
 SETTING = "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"
@@ -32,13 +32,13 @@ LOST = (
 
 
 def lease_storage(api: PrefectApi) -> str:
-    """The module in which a server keeps its leases; empty where it does not tell. Raises what httpx raises."""
+    """The module in which a server keeps its leases; empty where the server does not say. Raises httpx's errors."""
     found = api.ask("GET", "/admin/settings")
     return str(((found.get("server") or {}).get("concurrency") or {}).get("lease_storage") or "")
 
 
-def told_of_leases(storage: str) -> str:
-    """Where the leases are, what follows from it, and what to set."""
+def leases_in_words(storage: str) -> str:
+    """A sentence for people: where the leases are, what follows from that, and what to set."""
     if storage == MEMORY:
         return (
             "in the server's memory: lost when it is started again. Runs go on all the same, and worker and watch free "
@@ -48,7 +48,7 @@ def told_of_leases(storage: str) -> str:
 
 
 def outlive_leases() -> None:
-    """From now on flow runs of this process go on without their lease."""
+    """From now on, flow runs of this process go on when they lose their lease."""
     from prefect import flow_engine
 
     setattr(flow_engine, RENEWER, kept_lease)
@@ -56,7 +56,7 @@ def outlive_leases() -> None:
 
 @contextlib.contextmanager
 def kept_lease(lease_id: Any, lease_duration: float, **_options: Any) -> Iterator[None]:
-    """Renew a lease until the end of the block, in a thread; in place of Prefect's ``maintain_concurrency_lease``."""
+    """Renew a lease in a thread until the end of the block. It replaces Prefect's ``maintain_concurrency_lease``."""
     from prefect.concurrency import _leases
 
     ended, context = threading.Event(), contextvars.copy_context()
@@ -83,7 +83,7 @@ def _renew(lease_id: Any, lasts: float, every: float, ended: threading.Event) ->
             pause = every
             try:
                 client.renew_concurrency_lease(lease_id=lease_id, lease_duration=lasts)
-            except Exception as error:  # whatever it is, the run goes on  # noqa: BLE001
+            except Exception as error:  # the run goes on after any error  # noqa: BLE001
                 if isinstance(error, HTTPStatusError) and error.response.status_code == GONE:
                     say(LOST)
                     return
@@ -102,5 +102,5 @@ def _say() -> Callable[[str], None]:
 
     try:
         return get_run_logger().warning
-    except Exception:  # a run that has no context  # noqa: BLE001
+    except Exception:  # the run has no context  # noqa: BLE001
         return logging.getLogger(__name__).warning

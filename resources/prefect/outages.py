@@ -1,4 +1,4 @@
-"""Prefect's server was away: whether a run is to be cancelled is asked again when it is back."""
+"""Outages of Prefect's server: afterwards, a worker or run goes on asking whether a run is to be cancelled."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ OBSERVERS = ("prefect.FlowRunCancellingObserver", "prefect.FlowRunSuspendingObse
 
 
 def outlive_outages() -> None:
-    """A worker, or a run, hears of cancellations after an outage of any length.
+    """Let a worker, or a run, hear of cancellations after an outage of any length.
 
-    Prefect listens to the server's events, and asks every ten seconds once that connection is lost. Where three
-    questions in a row fail, it asks no more as long as the process lives, and *Cancel* in its pages does nothing.
+    Prefect listens to the server's events, and polls every ten seconds once that connection is lost. If three polls in
+    a row fail, the process never polls again, and *Cancel* on Prefect's pages does nothing.
     """
     from prefect._internal import observers
 
-    setattr(observers, "critical_service_loop", _again_and_again)  # noqa: B010  # what it asks by
+    setattr(observers, "critical_service_loop", _again_and_again)  # noqa: B010  # the loop that polls
     for name in OBSERVERS:
         logger = logging.getLogger(name)
         if _without_stack not in logger.filters:
@@ -26,8 +26,8 @@ def outlive_outages() -> None:
 
 
 async def _again_and_again(workload: Callable[[], Awaitable[object]], interval: float, **_options: object) -> None:
-    """As Prefect's loop of that place, without an end of its own: whoever began it cancels it. Cancelled, it just ends:
-    Prefect asks for its exception, and that a task was cancelled would be told with a stack."""
+    """Poll for ever, in place of Prefect's ``critical_service_loop``. Whoever started the loop cancels it. A cancelled
+    loop returns without an exception: Prefect asks for the exception of the task, and would log it with a stack."""
     with contextlib.suppress(asyncio.CancelledError):
         while True:
             with contextlib.suppress(Exception):
@@ -36,6 +36,6 @@ async def _again_and_again(workload: Callable[[], Awaitable[object]], interval: 
 
 
 def _without_stack(record: logging.LogRecord) -> bool:
-    """That a connection was lost is a line; the way to it through Prefect's code helps nobody."""
+    """Log a lost connection as one line, without the stack through Prefect's code."""
     record.exc_info, record.exc_text = None, None
     return True

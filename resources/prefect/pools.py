@@ -1,6 +1,6 @@
-"""The work pools of a Prefect server, for whoever is to work in one.
+"""The work pools of a Prefect server: a check before a worker starts.
 
-Prefect's own worker makes the pool that it is told of, where there is none: one that is misspelt waits for ever.
+Prefect's own worker creates a pool that does not exist. With a misspelt name it would wait for ever.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from resources.machine.addresses import without_secrets
 from resources.prefect.client import open_api, what_failed
 
 POOL_TYPE = "process"
-"""That of the pools that are ours: each run is a process of its own."""
+"""The type of our work pools: each run is a process of its own."""
 NAMED = 5
-"""So many pools are named at the most where none is nearer than others."""
+"""A message names at most this many pools, where no name is close to the misspelt one."""
 
 
 def check_pool(url: str, name: str) -> None:
-    """Raises UsageError where the server at ``url`` has no work pool of that name, or one of another kind; RunError
-    where it fails."""
+    """Raises UsageError where the server at ``url`` has no work pool of this name, or has one of another type; RunError
+    where the server fails."""
     try:
         with open_api(url) as api:
             kinds = {item["name"]: item["type"] for item in api.all("/work_pools/filter", {})}

@@ -1,4 +1,4 @@
-"""Prefect without its own lines on the console."""
+"""Keeps Prefect's own log lines off the console."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _ERRORS = ("Finished in state Failed(", "Finished in state Crashed(")
 
 
 class _OneLineATask(logging.Filter):
-    """Of a task that returned the state that it ended in, Prefect's log has one line, and no trace of a stack.
+    """For a task that returned its state, keep one line in Prefect's log, without a stack.
 
-    Prefect tells the state of a failed one twice, the first time with the traceback of no exception (``NoneType:
-    None``); and any state but Completed as an error, also of what was skipped.
+    Prefect logs a failed task twice, first with the traceback of no exception (``NoneType: None``). It logs every state
+    but Completed as an error, even that of a skipped task.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -29,8 +29,8 @@ class _OneLineATask(logging.Filter):
 
 
 class _NoStackOfAnOutcome(logging.Filter):
-    """A flow run that returned Failed or Cancelled was told so. Where a worker runs it, Prefect makes an exception of
-    that afterwards, and logs the way to it through its own code."""
+    """Drop the stack of a flow run that returned Failed or Cancelled. The outcome was reported before; where a worker
+    runs the flow, Prefect then raises an exception for the outcome and logs the stack through its own code."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         kind = record.exc_info[0] if record.exc_info else None
@@ -38,16 +38,17 @@ class _NoStackOfAnOutcome(logging.Filter):
 
 
 class _NoLostEvents(logging.Filter):
-    """Of each event that a server that is away does not get, Prefect's log has all of it, kilobytes; then how many."""
+    """Drop what Prefect logs about events that a server did not get: each event in full, kilobytes long, then their
+    number."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not any(lost in str(record.msg) for lost in ("failed to process item", "pending items"))
 
 
 def quiet_prefect() -> None:
-    """Prefect's own lines go to its API, not to the console; to be called before Prefect is imported.
+    """Send Prefect's own log lines to its API, not to the console. To be called before Prefect is imported.
 
-    What they say has no secret: its client tells addresses as it was given them.
+    Secrets in the lines are hidden: Prefect's client logs addresses as it got them, with what is secret in them.
     """
     hide_in_logs()
     no_word_of_home()
@@ -56,8 +57,8 @@ def quiet_prefect() -> None:
         logger = logging.getLogger(name)
         if not any(isinstance(one, only) for one in logger.filters):
             logger.addFilter(only())
-    logging.raiseExceptions = False  # of each line that a server that is away does not get, two more on the terminal
-    os.environ.setdefault("DO_NOT_TRACK", "1")  # nor does it tell its makers, or advertise on a terminal
+    logging.raiseExceptions = False  # else each log line that fails to reach a server adds two lines
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # no usage reports, and no advertisements on a terminal
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     # Libraries that log through the root logger give it a handler for everything, if it has none.
     warnings = logging.StreamHandler()

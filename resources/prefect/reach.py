@@ -1,7 +1,7 @@
-"""Whether the Prefect server that is named can be worked with: asked before any work, in one request.
+"""A check, before any work and with one request, whether the configured Prefect server can be worked with.
 
-What is secret in an address is in no message. Prefect is imported only where that one request does not go well: then
-its own client, with all of its settings, has the last word.
+No message contains the secrets of an address. Prefect is imported only if that request fails: then Prefect's own
+client, with all of its settings, decides.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from resources.prefect.home import prefect_version
 
 SECONDS = 5.0
 PATIENCE_SECONDS = 20.0
-"""Of Prefect's own client, for a server that is busy."""
+"""How long Prefect's own client waits for a server that is busy."""
 RETRIES = 2
 VERSION = "/admin/version"
 ON_CLOUD = "/flows/count"
-"""What Prefect Cloud, whose version nobody has to know, answers to who has a key."""
+"""A request that Prefect Cloud answers to anyone with a key. The version of Prefect Cloud does not matter."""
 ENDS_WITH = "PREFECT_API_URL is that of an API: http://127.0.0.1:4200/api."
 GIVE_A_KEY = "Set PREFECT_API_KEY (Prefect Cloud) or PREFECT_API_AUTH_STRING (a server of your own)."
 _RUN_WITHOUT = re.compile("[,;] or [^,;]* to run without[.]")
@@ -36,29 +36,30 @@ _CERTIFICATE, _NO_TLS = "CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER"
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """What is wrong with a server, as the end of a sentence that begins with its address, and what to do about it."""
+    """What is wrong with a server. what: the end of a sentence that begins with the server's address. remedy: what to
+    do."""
 
     what: str
     remedy: str
 
 
 def check_reachable(url: str) -> None:
-    """Raises MachineError where the API at ``url`` does not answer, is not Prefect's, does not take the key, or is
-    of a version that this Prefect cannot work with; and where there is no way to it."""
+    """Raises MachineError where there is no way to the API at ``url``, or the API does not answer, is not Prefect's,
+    refuses the key, or is of a version that this Prefect cannot work with."""
     settle(url)
     if wrong := what_is_wrong(url):
         raise MachineError(f"Prefect's server at {without_secrets(url)} {wrong.what}", wrong.remedy)
 
 
 def what_is_wrong(url: str) -> Wrong | None:
-    """What keeps the API at ``url`` from being worked with; None where nothing does."""
+    """Why the API at ``url`` cannot be worked with; None where it can."""
     if is_cloud(url):
         return _by_prefect(url)
     try:
         found = _asked(url)
     except requests.exceptions.SSLError:
-        return _by_prefect(url)  # it may trust, or be told to trust, others
-    except requests.ConnectionError as error:  # of requests, and so are its kinds: nobody is there
+        return _by_prefect(url)  # Prefect's client may trust other certificates
+    except requests.ConnectionError as error:  # and its subclasses: no server is there
         return _away(type(error).__name__)
     except (requests.RequestException, ValueError):
         return _by_prefect(url)
@@ -66,7 +67,7 @@ def what_is_wrong(url: str) -> Wrong | None:
 
 
 def where_one_is_needed(remedy: str) -> str:
-    """What to do about a server, for what cannot be done without one: as deploying, and what workers do."""
+    """A remedy for an operation that needs a server, as deploying: without the advice to run without one."""
     return _RUN_WITHOUT.sub(", or name another in PREFECT_API_URL.", remedy)
 
 
@@ -76,7 +77,7 @@ def is_cloud(url: str) -> bool:
 
 
 def version_of(url: str) -> str:
-    """The version of the server at ``url``; empty where it does not tell."""
+    """The version of the server at ``url``; empty where the server does not say."""
     try:
         found = _asked(url)
     except (requests.RequestException, ValueError):
@@ -85,7 +86,7 @@ def version_of(url: str) -> str:
 
 
 def _asked(url: str) -> str:
-    """What the server says its version is, whatever that may be. Raises RequestException, ValueError."""
+    """The text that the server gives as its version; empty where it gives none. Raises RequestException, ValueError."""
     root = url.rstrip("/")
     answer = requests.get(
         f"{root}{VERSION}", timeout=SECONDS, proxies=for_requests(root), headers=_key(), allow_redirects=False
@@ -95,7 +96,7 @@ def _asked(url: str) -> str:
 
 
 def _key() -> dict[str, str]:
-    """The key that the environment names, as Prefect's client sends it."""
+    """The header with the key of the environment, as Prefect's client sends it. Empty without a key."""
     if key := os.environ.get("PREFECT_API_KEY"):
         return {"Authorization": f"Bearer {key}"}
     if text := os.environ.get("PREFECT_API_AUTH_STRING"):
@@ -123,7 +124,7 @@ def _away(why: str) -> Wrong:
 
 
 def _by_prefect(url: str) -> Wrong | None:
-    """What Prefect's own client meets."""
+    """What is wrong with the API, as Prefect's own client finds it; None where nothing is."""
     from httpx import HTTPStatusError, InvalidURL, RequestError, UnsupportedProtocol
 
     try:
@@ -133,7 +134,7 @@ def _by_prefect(url: str) -> Wrong | None:
             found = api.ask("GET", VERSION)
     except HTTPStatusError as error:
         return _of_status(url, error.response.status_code, wrong_answer(error))
-    except (InvalidURL, UnsupportedProtocol):  # whose text may repeat a part of a password
+    except (InvalidURL, UnsupportedProtocol):  # their text may repeat a part of a password
         return Wrong("cannot be asked: this is no address", ENDS_WITH)
     except RequestError as error:
         return _of_connection(url, str(error), type(error).__name__)
@@ -165,14 +166,14 @@ def _of_connection(url: str, said: str, kind: str) -> Wrong:
 
 
 def _no_prefect(url: str, why: str = "") -> Wrong:
-    """Of a server that answers, and not as Prefect does: it may do so a step further."""
+    """The finding that a server answers, but not as Prefect does. The remedy names ``url``/api where that is an API."""
     further = f"{url.rstrip('/')}/api"
     remedy = f"Did you mean {without_secrets(further)}?" if _is_well(further) else ENDS_WITH
     return Wrong(f"does not answer as Prefect's API does{why}", remedy)
 
 
 def _is_well(root: str) -> bool:
-    """Whether an API says so, which Prefect's does without a key."""
+    """Whether the API at ``root`` says that it is healthy. Prefect's API says so without a key."""
     try:
         answer = requests.get(f"{root}/health", timeout=SECONDS, proxies=for_requests(root), allow_redirects=False)
         return answer.ok and answer.json() is True

@@ -1,4 +1,4 @@
-"""What `aqi watch` reads of the Prefect server: how runs of our deployments ended, and which are late."""
+"""What `aqi watch` reads from the Prefect server: how runs of our deployments ended, and which runs are late."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from resources.prefect.slots import WAITS_FOR_OTHERS
 TIMEOUT_SECONDS = 10
 
 Unmade = Callable[[str, str, Mapping[str, Any], datetime], tuple[tuple[str, PartitionSet], ...]]
-"""(flow run's id, flow, parameters, when it began) → (asset, partitions) that it did not make."""
+"""(flow run's id, flow, parameters, start of the run) → (asset, partitions) that the run did not make."""
 
 Item = Mapping[str, Any]
-"""A deployment or a flow run as the API gives it."""
+"""A deployment or a flow run, as the API gives it."""
 
 
 def read_server(
@@ -34,12 +34,12 @@ def read_server(
     unmade: Unmade,
     page: int = PAGE,
 ) -> ServerView:
-    """What is to be known of the deployments that carry all ``tags``.
+    """The ended and the late runs of the deployments that carry all ``tags``.
 
-    late_after: of a deployment's name on the server. page: so many items are asked for at once. Raises what httpx
-    raises where the server does not answer.
+    late_after: name of a deployment on the server → how late its runs may start. unmade: finds what a failed run did
+    not make. page: how many items one request asks for. Raises httpx's errors where the server does not answer.
     """
-    with open_api(api_url, retries=0, timeout_seconds=TIMEOUT_SECONDS, page=page) as api:  # the next look is the retry
+    with open_api(api_url, retries=0, timeout_seconds=TIMEOUT_SECONDS, page=page) as api:  # watch asks again soon
         found = api.all("/deployments/filter", {"deployments": {"tags": {"all_": list(tags)}}})
         deployments = {item["id"]: item for item in found}
         names = _full_names(api, deployments.values())
@@ -57,7 +57,7 @@ def read_server(
 
 
 def _full_names(api: PrefectApi, deployments: Iterable[Item]) -> dict[str, str]:
-    """``flow/name`` by deployment."""
+    """Id of a deployment → ``flow/name``."""
     of = list(deployments)
     wanted = sorted({item["flow_id"] for item in of})
     by_id = {flow["id"]: flow["name"] for flow in api.all("/flows/filter", {"flows": {"id": {"any_": wanted}}})}
@@ -65,7 +65,8 @@ def _full_names(api: PrefectApi, deployments: Iterable[Item]) -> dict[str, str]:
 
 
 def _ended_runs(api: PrefectApi, deployments: list[str], since: datetime) -> list[Item]:
-    """Those that ended at ``since`` or later. Pages go by the end, so that none is missed when one begins again."""
+    """The runs that ended at ``since`` or later. Pages are cut by the end of runs, so that no run is missed when a run
+    starts again meanwhile."""
     found: dict[str, Item] = {}
     until = None
     while True:
@@ -91,7 +92,8 @@ def _runs(api: PrefectApi, deployments: list[str], ids: Sequence[str]) -> list[I
 
 
 def _ended_at(run: Item) -> datetime:
-    """The end of its last state: the server keeps the time of the first, though a crash turns out to be none."""
+    """The time of a run's last state. The server's ``end_time`` is that of its first final state, even where a run goes
+    on after a supposed crash."""
     return max(_time(run["end_time"]), _time(run["state"]["timestamp"]))
 
 
@@ -119,7 +121,7 @@ def _ended(run: Item, names: Mapping[str, str], unmade: Unmade) -> EndedRun:
 
 
 def _with_days(parameters: Mapping[str, Any], began: datetime) -> Mapping[str, Any]:
-    """With the days that ``last:2`` meant when the run began: tomorrow it means others."""
+    """Parameters in which ``last:2`` is replaced by the days that it meant when the run began."""
     days = parameters.get("partitions")
     if not isinstance(days, str) or not days.strip().startswith("last:"):
         return parameters
@@ -147,7 +149,7 @@ def _late(
 
 
 def _due(run: Item) -> tuple[datetime, bool]:
-    """Since when a run might have started, and whether a worker took it then: it may have waited for others before."""
+    """Since when a run could have started; and whether a worker has taken it. Before, it may have waited for a slot."""
     if run["state"]["type"] == "PENDING":
         return _time(run["state"]["timestamp"]), True
     return _time(run["next_scheduled_start_time"] or run["expected_start_time"]), False

@@ -1,8 +1,8 @@
-"""The Prefect server of a run: the one that is configured, or one of our own for as long as the run lasts.
+"""The Prefect server of a run: the configured one, or a server of our own for as long as the run lasts.
 
-Our own is Prefect's ordinary server on a free port of 127.0.0.1, over a database of its own (``home``): the history is
-there afterwards for whoever starts `prefect server start` on it. It ends with the run; if this process is killed, the
-kernel ends it.
+Our own server is Prefect's ordinary server on a free port of 127.0.0.1, with a database of its own (see ``home``).
+The history stays in that database: `prefect server start` shows it. The server ends with the run. If this process is
+killed, the kernel ends the server.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ READY_SECONDS = 90
 LOG_BYTES = 1 << 20
 END_SECONDS = 15
 PORTS = 3
-"""So many are tried: somebody else may take one before the server does."""
+"""So many ports are tried: another process may take a free port before the server does."""
 PORT_TAKEN = "is already in use"
 _CAUSES = {
     "Can't locate revision": "its database is of another version than this Prefect",
@@ -59,7 +59,7 @@ _CAUSES = {
     "MemoryError": "there is not enough memory",
     "ModuleNotFoundError": "a Python package is missing",
 }
-"""What stands in its log, and what that means; the first that is found counts."""
+"""Text in the server's log → its meaning. The first text that is found counts."""
 _NOT_NEEDED = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_ENABLED": "false",
@@ -71,15 +71,17 @@ _NOT_NEEDED = {
     "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
 }
-"""Services that a server for one run has no use for; they would act on other people's deployments."""
+"""Settings that switch off what a server for one run does not need. Its services would act on other people's
+deployments."""
 
 
 def configured_api_url() -> str | None:
-    """The API that Prefect's own settings name (environment or profile), None where there is none."""
+    """The API that Prefect's own settings name (environment or profile); None where they name none."""
     if os.environ.get("PREFECT_API_URL"):
         return os.environ["PREFECT_API_URL"]
     loaded = sys.modules.get("prefect.context")
-    # Once it is loaded somebody may have set others for a block; else it has the environment of when it was loaded.
+    # A caller may have set other settings for a block since Prefect was loaded. Else Prefect's settings are those of
+    # the environment at that time.
     as_then = loaded is None or loaded.SettingsContext.get() is loaded.GLOBAL_SETTINGS_CONTEXT
     if as_then and _nothing_names_one():
         return None
@@ -89,8 +91,8 @@ def configured_api_url() -> str | None:
 
 
 def _nothing_names_one() -> bool:
-    """Whether no file that Prefect would read can name an API: then it need not be imported to know, which takes long
-    enough to start a server meanwhile."""
+    """Whether no file that Prefect reads can name an API. Then Prefect need not be imported to find out: the import
+    takes long enough to start a server meanwhile."""
     home = Path(os.environ.get("PREFECT_HOME") or home_folder() / ".prefect")
     profiles = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
     try:
@@ -106,7 +108,8 @@ def _nothing_names_one() -> bool:
 
 
 def named_api_url() -> str:
-    """The API that Prefect's own settings name. Raises UsageError where there is none, or no way to it."""
+    """The API that Prefect's own settings name. Raises UsageError where they name none, MachineError where there is no
+    way to it."""
     check_client()
     url = configured_api_url()
     if not url:
@@ -119,14 +122,15 @@ def named_api_url() -> str:
 
 
 def check_client() -> None:
-    """Raises MachineError where Prefect's client would fail at what the environment says, whatever it asks."""
+    """Raises MachineError where the environment has settings or certificates with which Prefect's client always
+    fails."""
     check_settings()
     check_certificates(OF_PREFECT)
 
 
 def check_api() -> None:
-    """Raises MachineError where the API that is named cannot be worked with (see ``check_reachable``), and where a
-    folder is named for our own server whose database is of another Prefect; before any work."""
+    """A check before any work. Raises MachineError where the configured API cannot be worked with (see
+    ``check_reachable``), or where PREFECT_HOME names a folder whose database is of another version of Prefect."""
     check_client()
     if url := configured_api_url():
         check_reachable(url)
@@ -135,7 +139,8 @@ def check_api() -> None:
 
 
 def api_to_work_with() -> str:
-    """The API that Prefect's own settings name. Raises UsageError where there is none, or none to work with."""
+    """The API that Prefect's own settings name. Raises UsageError where they name none, MachineError where the API
+    cannot be worked with."""
     url = named_api_url()
     try:
         check_reachable(url)
@@ -145,9 +150,9 @@ def api_to_work_with() -> str:
 
 
 class EmbeddedServer:
-    """A Prefect server of our own. ``log``: where its output goes. Started at once, ready after ``wait``.
+    """A Prefect server of our own. It starts at once, and is ready after ``wait``. log: the file for its output.
 
-    Raises MachineError where there is no place for its history; waits while another run makes the database.
+    Raises MachineError where its history cannot be stored. Waits while another run makes the database.
     """
 
     def __init__(self, log: Path) -> None:
@@ -161,7 +166,7 @@ class EmbeddedServer:
         (self._port,) = free_ports(1)
         with self._log.open("ab") as output:
             self._log_begins = output.tell()
-            # -P: a module in a folder of the user's is none of the server's
+            # -P: the server must not import a module from the user's current folder
             server = [sys.executable, "-P", "-m", "prefect", "server", "start"]
             self._process = subprocess.Popen(
                 [*server, "--host", "127.0.0.1", "--port", str(self._port)],
@@ -176,7 +181,7 @@ class EmbeddedServer:
 
     @property
     def home(self) -> Path:
-        """Its PREFECT_HOME."""
+        """The server's PREFECT_HOME."""
         return self._home
 
     @property
@@ -184,7 +189,7 @@ class EmbeddedServer:
         return f"http://127.0.0.1:{self._port}/api"
 
     def wait(self) -> None:
-        """Wait until the server answers. Raises RunError that says why it does not, and names its log."""
+        """Wait until the server answers. Raises RunError with the cause and the name of the log where it does not."""
         for ports_left in reversed(range(PORTS)):
             if self._answers():
                 self._migrating.close()
@@ -206,7 +211,7 @@ class EmbeddedServer:
         return False
 
     def _said(self) -> str:
-        """What it has written in its log."""
+        """What this server has written to its log."""
         try:
             with self._log.open("rb") as log:
                 log.seek(self._log_begins)
@@ -250,7 +255,8 @@ class EmbeddedServer:
 def prefect_api(log: Path) -> Iterator[None]:
     """Prefect's API until the end of the block: the configured one, or a server of our own, which writes to ``log``.
 
-    Raises RunError where the configured one fails: Prefect's own errors repeat its address, with what is secret in it.
+    Raises RunError where the configured API fails. Prefect's own errors are replaced: they repeat the address, with its
+    secrets.
     """
     if url := configured_api_url():
         settle(url)
@@ -271,7 +277,7 @@ def prefect_api(log: Path) -> Iterator[None]:
                 from prefect.context import refresh_global_settings_context
 
                 server.wait()
-                os.environ["PREFECT_API_URL"] = server.api_url  # another one, where its first port was taken
+                os.environ["PREFECT_API_URL"] = server.api_url  # its port is another one if the first was taken
                 refresh_global_settings_context()
                 yield
         finally:

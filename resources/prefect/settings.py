@@ -1,4 +1,4 @@
-"""Whether Prefect takes its settings as the environment and its files have them: it fails when it is imported."""
+"""A check of Prefect's settings in the environment and in files: a wrong setting makes the import of Prefect fail."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from orchestration.core.errors import MachineError
 
 OURS = "PREFECT_"
 ANY_TEXT = ("PREFECT_API_URL", "PREFECT_HOME", "PREFECT_PROFILE", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")
-"""Of these nothing can be wrong that is not told elsewhere."""
+"""Any text is accepted here: other checks find what is wrong with these settings."""
 OF_QUIET = ("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW")
-"""Ours, see ``quiet``; asked only where others are set."""
+"""Settings that ``quiet`` sets. They are checked only together with others."""
 
 
 def check_settings() -> None:
-    """Raises MachineError that names the variable, before any work. Imports Prefect only where some are set."""
+    """Raises MachineError that names the wrong variable. Imports Prefect only where settings of the user are set."""
     no_word_of_home()
     if (url := os.environ.get("PREFECT_API_URL")) and not _is_address(url):
         raise MachineError(
@@ -32,7 +32,7 @@ def check_settings() -> None:
     from pydantic import ValidationError
     from pydantic_settings import SettingsError
 
-    logging.getLogger("prefect.plugins").disabled = True  # it would tell the same, with a traceback
+    logging.getLogger("prefect.plugins").disabled = True  # it would log the same error with a traceback
     try:
         from prefect.settings import Settings
 
@@ -46,13 +46,13 @@ def check_settings() -> None:
 
 
 def no_word_of_home() -> None:
-    """Prefect warns of a PREFECT_HOME that cannot be made, when it is loaded. Only a server of our own keeps something
-    there, and what it lacks is told by ``home``."""
+    """Hide Prefect's warning about a PREFECT_HOME that cannot be made. Only our own server stores anything there, and
+    ``home`` reports an unusable folder."""
     warnings.filterwarnings("ignore", "Failed to create the Prefect home directory")
 
 
 def why(error: Exception) -> str:
-    """What is wrong with a setting, in a line and without its value."""
+    """What is wrong with a setting, in one line without the setting's value."""
     from pydantic import ValidationError
 
     if isinstance(error, ValidationError):
@@ -61,7 +61,7 @@ def why(error: Exception) -> str:
 
 
 def named_in(error: Exception, environ: Mapping[str, str]) -> list[str]:
-    """The variables that an error of Prefect's settings is about, as far as it tells."""
+    """The names of the variables that an error of Prefect's settings is about, as far as the error says."""
     from pydantic import ValidationError
 
     if isinstance(error, ValidationError):

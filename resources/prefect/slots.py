@@ -1,8 +1,8 @@
-"""Slots whose holder is gone, and runs that wait for one for too long: found on the Prefect server, and ended there.
+"""Lost slots, and runs that wait too long for a slot: found on the Prefect server, and ended there.
 
-A run takes its deployment's slot when a worker takes it (Pending), and gives it back when it ends. A worker that dies
-in between leaves a run that never begins; across a restart of the server nobody takes its slot from it any more. A run
-that has begun is looked after by its heartbeats.
+A run takes its deployment's slot when a worker takes the run (Pending), and returns it at its end. If the worker dies
+in between, the run never begins, and after a restart of the server its slot is never freed. This module frees such
+slots. Runs that have begun are not its business: the server's heartbeats find those that died.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from resources.prefect.client import PrefectApi
 
 WAITS_FOR_OTHERS = "AwaitingConcurrencySlot"
 STARTING_SECONDS = 30.0
-"""So long after its worker went a run's process may still come up by itself."""
+"""A run's process may still start so long after its worker is gone."""
 _HOLDS = ("PENDING", "RUNNING", "CANCELLING")
 
 Item = Mapping[str, Any]
@@ -24,16 +24,19 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """pending: how long a run may be taken by a worker, or be cancelled, and nothing happens. waits: by the name of a
-    deployment on the server, how long a run of it may wait for a slot; where it has none: as long as it likes."""
+    """How long runs may take before they are ended."""
 
     pending: timedelta
+    """How long a run may be pending or cancelling while nothing happens."""
     waits: Mapping[str, timedelta]
+    """Name of a deployment on the server → how long its runs may wait for a slot. A deployment that is not here: for
+    ever."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """A worker that began at an instant, the only one of its name: what one of that name took before is nobody's."""
+    """A worker that has just started, the only one of its name. Runs that a worker of this name took before ``at`` have
+    no worker any more."""
 
     name: str
     at: datetime
@@ -48,15 +51,16 @@ def free_slots(
     pool: str = "",
     restarted: Restarted | None = None,
 ) -> list[str]:
-    """End what holds a slot and is gone, and what waited for one for too long; gives a sentence for each.
+    """End runs that hold a slot and whose worker is gone, and runs that waited too long for a slot.
 
-    Of the deployments with all ``tags``; pool: only of those. by: who does it. restarted: the worker that asks, if it
-    is. Raises what httpx raises where the server does not answer.
+    Returns a sentence for each run that was ended. tags: only runs of deployments with all of them. pool: only runs of
+    this work pool. by: who ends the runs, for the message. restarted: the calling worker, if a worker calls. Raises
+    httpx's errors where the server does not answer.
     """
     wanted: dict[str, Any] = {"deployments": {"tags": {"all_": list(tags)}}}
     if pool:
         wanted["work_pools"] = {"name": {"any_": [pool]}}
-    told = []
+    ended = []
     online: dict[str, list[str]] = {}
     for run in api.all("/flow_runs/filter", wanted | _in_states("PENDING", "CANCELLING")):
         name = run["work_pool_name"] or ""
@@ -65,7 +69,7 @@ def free_slots(
         since, state = _time(run["state"]["timestamp"]), run["state"]["type"]
         waited = now - since
         new_one = restarted.name if restarted is not None and since < restarted.at else None
-        there = not name or any(one != new_one for one in online[name])  # without a pool nobody knows who
+        there = not name or any(one != new_one for one in online[name])  # without a pool no worker is known
         if waited < bounds.pending and (there or waited < timedelta(seconds=STARTING_SECONDS)):
             continue
         why = (
@@ -79,8 +83,8 @@ def free_slots(
             new = {"type": "CANCELLED", "message": f"cancelled at {_shown(since)}; {why}"}
         new["message"] += f"; {by} freed its slot"
         if _set(api, run, new):
-            told.append(f"run {run['name']} ({run['id']}): {new['message']}")
-    return told + list(_waited_too_long(api, wanted, now, bounds, by))
+            ended.append(f"run {run['name']} ({run['id']}): {new['message']}")
+    return ended + list(_waited_too_long(api, wanted, now, bounds, by))
 
 
 def _waited_too_long(
@@ -94,7 +98,7 @@ def _waited_too_long(
             continue
         states = api.ask("GET", f"/flow_run_states/?flow_run_id={run['id']}")
         since = _waits_since(states)
-        if now - since < bound:
+        if since is None or now - since < bound:
             continue
         message = (
             f"refused: {deployment} is in use by {_holders(api, run) or 'other runs'}; waited for {_long(bound)}. "
@@ -104,11 +108,12 @@ def _waited_too_long(
             yield f"run {run['name']} ({run['id']}): {message}"
 
 
-def _waits_since(states: Sequence[Item]) -> datetime:
-    """Since when a run waits, by its states: not since it waited before it was begun and tried again."""
+def _waits_since(states: Sequence[Item]) -> datetime | None:
+    """Since when a run waits for a slot, from its states; None if it got a slot meanwhile. Earlier waits, before it
+    began and was tried again, do not count."""
     times = sorted((_time(one["timestamp"]), one["type"], one["name"]) for one in states)
     begun = max((at for at, kind, _ in times if kind != "SCHEDULED"), default=times[0][0])
-    return next(at for at, _, name in times if at >= begun and name == WAITS_FOR_OTHERS)
+    return next((at for at, _, name in times if at >= begun and name == WAITS_FOR_OTHERS), None)
 
 
 def _holders(api: PrefectApi, run: Item) -> str:
@@ -129,7 +134,7 @@ def _in_states(*kinds: str) -> dict[str, Any]:
 
 
 def _set(api: PrefectApi, run: Item, state: Mapping[str, str]) -> bool:
-    """Whether the run is in the state now; not where it went on meanwhile, or another was faster."""
+    """Set the state of a run; whether that worked. Not where the run has changed its state meanwhile."""
     now = api.ask("GET", f"/flow_runs/{run['id']}")["state"]
     if now["id"] != run["state"]["id"]:
         return False

@@ -1,4 +1,4 @@
-"""Output that nobody reads any more: a run of a worker that was killed goes on."""
+"""Output without a reader: the runs of a killed worker go on."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from rich.console import Console
 
 
 def outlive_readers() -> None:
-    """Where the reader of this process's output is gone, no line is written any more, and the process goes on.
+    """If the reader of this process's output is gone, print nothing more and go on.
 
-    A worker reads what its runs say. Killed, it leaves the other end of the pipe closed, and rich, by which Prefect
-    prints, would end the process at its next line: Crashed, ``Execution was aborted by Python system exit call``.
+    A worker reads the output of its runs. If the worker is killed, the pipe is closed at its end. At the next line
+    rich, which prints for Prefect, would end the process: Crashed, ``Execution was aborted by Python system exit
+    call``.
     """
-    setattr(Console, "on_broken_pipe", _say_no_more)  # noqa: B010  # what rich calls then
+    setattr(Console, "on_broken_pipe", _say_no_more)  # noqa: B010  # rich calls it when the pipe is closed
 
 
 def _say_no_more(console: Console) -> None:

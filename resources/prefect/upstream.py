@@ -1,7 +1,8 @@
-"""A task that waits for others, also for those that were skipped.
+"""A task's upstream that may complete, fail or be skipped: in each case the task goes on.
 
-Prefect lets a task go on after one that failed, where that is allowed (``allow_failure``), but never after one that is
-Cancelled: which is the only type of state, beside Completed and Failed, that its pages show as ended by intention.
+Prefect lets a task go on after a failed one where that is allowed (``allow_failure``), but never after a Cancelled one.
+Skipped tasks are Cancelled: beside Completed and Failed, only this type of state is shown as an intended end on
+Prefect's pages.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from prefect.states import Failed
 
 
 def upstream(future: PrefectFuture[Any]) -> Any:
-    """What a task has in its ``wait_for`` that goes on when ``future`` has completed, failed or was skipped.
+    """An item for a task's ``wait_for``: the task goes on when ``future`` has completed, failed or was skipped.
 
-    After one that crashed it does not go on: nobody knows what that one did.
+    It does not go on after a task that crashed: nobody knows what the crashed task did.
     """
     return allow_failure(_Upstream(future))
 
 
 class _Upstream(PrefectFuture[Any]):
-    """A task's future, for one that waits for it: whose state is Failed where it is Cancelled."""
+    """The future of an upstream task, for a task that waits for it. It shows the state Cancelled as Failed."""
 
     def __init__(self, future: PrefectFuture[Any]) -> None:
         self._future = future

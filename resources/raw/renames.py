@@ -68,6 +68,13 @@ class Names:
                 key = f"{key}~{one.run_id}"
         return key
 
+    def renamed_to(self, key: str) -> tuple[str, ...]:
+        """The keys that the locations have today that had ``key`` and were renamed; none from before another location
+        was renamed to ``key``."""
+        since = max((at for at, one in enumerate(self.renamed) if one.new == key), default=-1) + 1
+        away = [one for one in self.renamed[since:] if one.old == key]
+        return tuple(self.now(key, self.before(one.run_id)) for one in away)
+
     def partitions(self, partitions: PartitionSet, mark: str) -> PartitionSet:
         """Partitions under the keys of today."""
         names = {key: self.now(key, mark) for key in partitions.locations} if self.renamed else {}

@@ -9,11 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from orchestration.core.errors import ConfigurationError
 from resources.openlineage.settings import standard_settings
-from resources.settings.yaml_text import parsed
+from resources.settings.yaml_text import ImpossibleValue, NotYaml, read_yaml
 
 ENVIRONMENT_PREFIX = "AQI_"
 ENGINE_VARIABLE = "AQI_ENGINE"
@@ -42,8 +40,8 @@ def values_of(
     """The values that the layers set, and their origins. A later layer overrides an earlier one. For the arguments see
     ``load.load``.
 
-    Raises ConfigurationError for a profile that does not exist, a file that cannot be read, or a variable that starts
-    as a setting does and names none.
+    Raises ConfigurationError for a profile that does not exist, a file that cannot be read, a variable that starts as a
+    setting does and names none, or a value that cannot be.
     """
     values: dict[str, Any] = {}
     origins: Origins = {}
@@ -59,7 +57,7 @@ def values_of(
                     "Settings are AQI_<SECTION>__<KEY>, with two underscores: AQI_WAREHOUSE__URI.",
                 )
             section, *keys = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-            _merge(values, _nested([section, *keys], _value(text)), f"the environment ({variable})", origins)
+            _merge(values, _nested([section, *keys], _value(text, variable)), f"the environment ({variable})", origins)
     _merge(values, dict(flags), "the command line", origins)
     return values, origins
 
@@ -82,11 +80,13 @@ def _profile_path(name: str, folder: Path, files: Sequence[str]) -> Path:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        data = parsed(path.read_text(encoding="utf-8"))
+        data = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror})", "Check the path.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: is not YAML: {_wrong_in(error)}", "Correct the file.") from None
+    except ImpossibleValue as error:
+        raise ConfigurationError(f"{path}: {error}", "Correct the file.") from None
+    except (NotYaml, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: is not YAML: {error}", "Correct the file.") from None
     if data is None:
         return {}
     if not isinstance(data, dict):
@@ -94,27 +94,27 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
-def _wrong_in(error: yaml.YAMLError | UnicodeDecodeError) -> str:
-    """What is wrong with a YAML file, with line and column. The line itself is left out: it may hold a password."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return f"{error.problem} in line {mark.line + 1}, column {mark.column + 1}"
-    return str(error)
-
-
-def _value(text: str) -> Any:
-    """The value of an environment variable.
+def _value(text: str, variable: str) -> Any:
+    """The value of an environment variable. Raises ConfigurationError for YAML with a value in it that cannot
+    be, and for what is not UTF-8.
 
     ``""`` and ``null`` are None; a text that starts with ``[`` or ``{`` is YAML; any other text stays as it is. The
     models parse numbers and instants themselves: YAML would turn the API key ``0123`` into 83, and cut ``/a #b``.
     """
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ConfigurationError(f"the environment ({variable}): is not UTF-8", "Correct the value.") from None
     if text in ("", "null"):
         return None
     if not text.startswith(("[", "{")):
         return text
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return read_yaml(text)
+    except ImpossibleValue as error:
+        raise ConfigurationError(f"the environment ({variable}): {error}", "Correct the value.") from None
+    except NotYaml:
         return text
 
 

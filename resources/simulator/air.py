@@ -1,7 +1,7 @@
-"""A made-up world's air: values as firm as real ones, a pure function of location and hour.
+"""The air of a made-up world: simulated values that stay the same, a pure function of location and hour.
 
-They do not depend on the range that is asked for, and have what real air has: rush hours, seasons, episodes
-over days, indices that follow from concentrations. Must not know: requests, servers, faults.
+They do not depend on the range of days that a request asks for. They have the patterns of real air: rush hours,
+seasons, episodes over days, indices that follow from concentrations. Must not know: requests, servers, faults.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from resources.open_meteo.variables import UNITS
 from resources.simulator.series import AirSeries, Hours
 from resources.simulator.us_aqi import Floats, hourly_indices
 
-GLOBAL_BEGINS = (date(2022, 8, 1) - date(1970, 1, 1)).days * 24  # earlier values exist in Europe only
+GLOBAL_BEGINS = (date(2022, 8, 1) - date(1970, 1, 1)).days * 24  # hours since 1970; before, only Europe has values
 WITH_INDEX = {
     "pm2_5": "pm25",
     "pm10": "pm10",
@@ -25,16 +25,16 @@ WITH_INDEX = {
     "carbon_monoxide": "co",
 }
 """API variable → pollutant of the US AQI."""
-WARM_UP_HOURS = 23  # that the averages of the first hour reach back
+WARM_UP_HOURS = 23  # hours before the first one that the 24-hour means need
 
 
 def seed_of(latitude: float, longitude: float) -> int:
-    """What makes the noise of a location its own."""
+    """The seed of a location's noise: other coordinates, other noise."""
     return int.from_bytes(sha256(f"air {latitude:.4f} {longitude:.4f}".encode()).digest()[:8], "little")
 
 
 def noise(seed: int, channel: int, steps: Hours) -> Floats:
-    """Uniform in [0, 1), independent for every seed, channel and step (the finalizer of SplitMix64)."""
+    """Noise, uniform in [0, 1): independent for each seed, channel and step (the finalizer of SplitMix64)."""
     start = (seed + channel * 0xD1B54A32D192ED03) % 2**64
     x = steps.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -43,14 +43,14 @@ def noise(seed: int, channel: int, steps: Hours) -> Floats:
 
 
 def _weather(seed: int, channel: int, hours: Hours, period_hours: int) -> Floats:
-    """Noise in [0, 1) that changes over ``period_hours``: from knot to knot along a cosine."""
+    """Noise in [0, 1) that changes smoothly: random values every ``period_hours``, joined by cosines."""
     knot, rest = np.divmod(hours, period_hours)
     ease = (1 - np.cos(np.pi * rest / period_hours)) / 2
     return noise(seed, channel, knot) * (1 - ease) + noise(seed, channel, knot + 1) * ease
 
 
 def _concentrations(latitude: float, longitude: float, hours: Hours) -> dict[str, Floats]:
-    """Every measured variable, by its name in the API; µg/m³ (carbon dioxide ppm)."""
+    """Measured variable, by its name in the API → hourly values in µg/m³ (carbon dioxide in ppm)."""
     seed = seed_of(latitude, longitude)
     climate = noise(seed, 0, np.arange(6))
     solar = (hours + longitude / 15.0) % 24
@@ -85,7 +85,7 @@ def _concentrations(latitude: float, longitude: float, hours: Hours) -> dict[str
 
 
 def _others(latitude: float, longitude: float, hours: Hours) -> dict[str, Floats]:
-    """Plain noise for whatever else the API has."""
+    """Plain noise for each variable of the API; the measured ones and the indices are replaced by better values."""
     seed = seed_of(latitude, longitude)
     return {name: np.round(10 * noise(seed, 100 + number, hours), 1) for number, name in enumerate(UNITS)}
 
@@ -96,7 +96,7 @@ def is_in_europe(latitude: float, longitude: float) -> bool:
 
 
 def simulate(latitude: float, longitude: float, hours: Hours, horizon: int) -> AirSeries:
-    """What the made-up world has for adjacent hours at a location; nothing after the hour ``horizon``."""
+    """The made-up values of a location for adjacent hours (since 1970). Hours after ``horizon`` have no values."""
     if not len(hours):
         return AirSeries(hours, {name: np.empty(0) for name in UNITS}, made_up=True)
     longer = np.arange(hours[0] - WARM_UP_HOURS, hours[-1] + 1)

@@ -1,8 +1,8 @@
-"""What the simulated API says on its bad days, in the provider's words, whatever it is asked.
+"""Canned replies: faults of the simulated API whose reply does not depend on the request.
 
 Must not know: sockets, values, recordings.
 
-Source of the words and statuses: the provider's server, github.com/open-meteo/open-meteo, and what people met.
+Source of texts and statuses: the provider's server, github.com/open-meteo/open-meteo, and reports of users.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from resources.simulator.requests import NO_DATA, unknown_variable
 
 @dataclass(frozen=True)
 class Reply:
-    """An HTTP response. headers: besides type and length; None: those of the simulator, and ``more``."""
+    """An HTTP response."""
 
     status: int
     body: bytes
     kind: str = "application/json; charset=utf-8"
+    """The Content-Type."""
     headers: Mapping[str, str] | None = None
+    """Headers besides type and length. None: the simulator's own headers, and ``more``."""
     more: Mapping[str, str] = field(default_factory=dict)
+    """Headers to add to the simulator's own."""
 
 
 def error(status: int, reason: str) -> Reply:
@@ -32,7 +35,7 @@ def error(status: int, reason: str) -> Reply:
 
 
 def page(status: int, title: str) -> Reply:
-    """What stands between says something of its own, and not in JSON."""
+    """An HTML page, as a proxy or a login page between client and API would send."""
     text = f"<!DOCTYPE html><html><head><title>{title}</title></head></html>"
     return Reply(status, text.encode(), "text/html")
 
@@ -45,14 +48,14 @@ LIMITS: Mapping[str, str] = MappingProxyType(
         "concurrent": "Too many concurrent requests",
     }
 )
-"""What the provider says of a limit that is used up."""
+"""Limit → the provider's text when it is used up."""
 TOO_MUCH = (
     "Your API call requests too much data. Please reduce the number of variables, locations and/or weather models."
 )
 STREAM_ERROR = "Unexpected error while streaming data: timeoutReached"
-"""Where an answer fails after its status was sent, this is its end."""
+"""The end of an answer that fails after its status was sent."""
 ELSEWHERE = "/customer"
-"""Where ``redirect`` leads: on the simulator itself, which has nothing there. The provider leads to another host."""
+"""The target of ``redirect``: a path of the simulator that does not exist. The provider redirects to another host."""
 PROXY: Mapping[int, str] = MappingProxyType(
     {
         520: "Web server is returning an unknown error",
@@ -62,7 +65,7 @@ PROXY: Mapping[int, str] = MappingProxyType(
         524: "A timeout occurred",
     }
 )
-"""What a proxy says of a host behind it, by status."""
+"""Status → the text of a proxy whose host behind it fails."""
 
 _ALIKE: Mapping[str, Reply] = {
     "error": error(500, "Internal server error"),
@@ -81,11 +84,11 @@ _ALIKE: Mapping[str, Reply] = {
 
 
 def canned(fault: str, number: int, word: str, query: str) -> Reply | None:
-    """The reply of a fault whatever the API would have said; None where that is what is spoilt.
+    """The reply of a fault that does not depend on the API's answer. None for a fault that spoils the answer itself.
 
-    number: of the request. word: what the fault is confined to, in the provider's words (a limit, a variable, a
-    status); empty where it is to take turns. query: as it was sent, the key with it; a redirect repeats it, as the
-    provider's does.
+    number: the request's number. word: what the fault is confined to, in the provider's terms: a limit, a variable, or
+    a status (empty: statuses take turns). query: the query as it was sent, with the key. A redirect repeats the query,
+    as the provider's redirects do.
     """
     if fault == "proxy":
         status = int(word or 520 + number % len(PROXY))

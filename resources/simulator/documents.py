@@ -1,9 +1,9 @@
-"""One answer of the API as people keep it: checked as answers of today are, and moved to full hours of UTC.
+"""One saved answer of the API: checked as the client checks answers, with its times converted to full hours of UTC.
 
-The provider has one offset for all hours of an answer, that of the moment at which it was asked, also over a change
-to or from summer time: there are neither gaps nor hours that come twice. Unix times are UTC whatever the offset.
-Where the offset is no whole hour it shows the values of the full hours beside them (github.com/open-meteo/open-meteo,
-``ForecastapiQuery.getTimerange2``): what hour they are of is not in the answer.
+The provider gives an answer one UTC offset, the one of the moment of the request, even if summer time begins or ends
+in its days: so there are neither gaps nor repeated hours. Unix times are UTC at any offset. If the offset is not a
+whole hour, the provider shows the values of adjacent full hours (github.com/open-meteo/open-meteo,
+``ForecastapiQuery.getTimerange2``). The answer does not say of which hours: such an answer is refused.
 
 Pure. Must not know: files, folders, requests, faults.
 """
@@ -29,18 +29,18 @@ from resources.simulator.us_aqi import Floats
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 FIRST, LAST = datetime(1980, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-"""Times outside of these are none; unix times are not in seconds then."""
+"""Times outside of these bounds are refused: a unix time outside of them is not in seconds."""
 UTC_NAMES = (None, "UTC", "GMT", "Etc/UTC", "Etc/GMT")
 MEND = "Ask the API for it again, or take it out of the folder."
 ASK_IN_UTC = "Ask the API for it again with timezone=UTC."
 
 
 class NotAnAnswer(ValueError):
-    """It has nothing of what is served here: the answer to another question."""
+    """JSON that has none of the variables that are served here: the answer to another question."""
 
 
 class WrongDocument(ValueError):
-    """What is wrong with an answer, by variable and hour. remedy: what to do about it."""
+    """An answer that cannot be served. message: what is wrong, with variable and hour. remedy: what to do about it."""
 
     def __init__(self, message: str, remedy: str = MEND) -> None:
         super().__init__(message)
@@ -49,24 +49,23 @@ class WrongDocument(ValueError):
 
 @dataclass(frozen=True)
 class Document:
-    """An answer about one location: the coordinates that it has, and its hours, each once, by time.
-
-    notes: what was made of it that is not as it is written, each to be read after its file's name.
-    """
+    """An answer about one location."""
 
     latitude: float
     longitude: float
     series: AirSeries
+    """Its hours, each once, sorted by time."""
     notes: tuple[str, ...] = ()
+    """What was changed in reading, as a conversion of units. Each note is to be read after the file's name."""
 
 
 def read_document(document: Mapping[str, Any], *, may_be_empty: bool = False) -> Document:
-    """The JSON object of one location, with every variable that it has and that is served here.
+    """Read the JSON object of one location, with all of its variables that are served here.
 
-    may_be_empty: whether one without hours is an answer.
-    Raises WrongDocument for a saved error, for anything else than a list of full hours and a number or null of each
-    variable for each of them, in a unit that is ours or can be converted, and for an hour with two different values.
-    Raises NotAnAnswer where it has hours and none of the variables, but others.
+    may_be_empty: whether an answer without hours is accepted.
+    Raises WrongDocument for a saved error; where there is not a list of full hours, and a number or null for each
+    variable and hour; for a unit that cannot be converted to ours; for an hour with two different values.
+    Raises NotAnAnswer where it has hours, but only of other variables.
     """
     if (reason := saved_error(document)) is not None:
         raise WrongDocument(f"it is an error of the API: {reason}")
@@ -99,7 +98,7 @@ def read_document(document: Mapping[str, Any], *, may_be_empty: bool = False) ->
 
 
 def saved_error(document: Mapping[str, Any]) -> str | None:
-    """The API's reason, where this is one of its errors."""
+    """The API's reason, where the object is an error of the API; else None."""
     reason = document.get("reason")
     return reason if document.get("error") is True and isinstance(reason, str) else None
 
@@ -115,7 +114,7 @@ def _degrees(document: Mapping[str, Any], name: str, bound: int) -> float:
 
 
 def _hours(times: list[Any], document: Mapping[str, Any], units: Mapping[str, Any]) -> tuple[Hours, list[str]]:
-    """Hours since 1970 in UTC, and what there is to say of them."""
+    """Hours since 1970 in UTC, and notes about a conversion to UTC."""
     is_number = bool(times) and type(times[0]) in (int, float)
     is_unix = units.get("time") == "unixtime" or (units.get("time") is None and is_number)
     shown = timedelta(0) if is_unix and "utc_offset_seconds" not in document else _offset(document)
@@ -131,7 +130,7 @@ def _hours(times: list[Any], document: Mapping[str, Any], units: Mapping[str, An
 
 
 def _offset(document: Mapping[str, Any]) -> timedelta:
-    """How far its times are ahead of UTC."""
+    """The offset of the answer's times from UTC."""
     seconds, zone = document.get("utc_offset_seconds"), document.get("timezone")
     if seconds is None:
         if zone not in UTC_NAMES:
@@ -143,7 +142,7 @@ def _offset(document: Mapping[str, Any]) -> timedelta:
 
 
 def _zone(document: Mapping[str, Any], offset: timedelta) -> str:
-    """For people, as ``Asia/Ho_Chi_Minh (UTC+07:00)``."""
+    """The zone for people, as ``Asia/Ho_Chi_Minh (UTC+07:00)``."""
     minutes = abs(offset) // timedelta(minutes=1)
     sign = "-" if offset < timedelta(0) else "+"
     name = document.get("timezone")
@@ -152,7 +151,7 @@ def _zone(document: Mapping[str, Any], offset: timedelta) -> str:
 
 
 def _iso_time(time: Any, offset: timedelta) -> datetime:
-    """As the API writes it; or with a zone of its own, which may not be another than the answer's."""
+    """The UTC moment of a time as the API writes it, or with a zone. Such a zone must be that of the answer."""
     try:
         if not isinstance(time, str):
             raise ValueError
@@ -179,7 +178,7 @@ def _unix_time(time: Any) -> datetime:
 
 
 def _column(name: str, cells: Any, times: list[Any], unit: Any) -> tuple[Floats, Fraction]:
-    """The values of a variable in its unit here, NaN for null; and what those of the answer were multiplied by."""
+    """The values of a variable in our unit, NaN for null; and the factor that converted them."""
     if not isinstance(cells, list):
         raise WrongDocument(f"{name} is {_short(cells)} instead of a list")
     if len(cells) != len(times):
@@ -203,7 +202,7 @@ def _column(name: str, cells: Any, times: list[Any], unit: Any) -> tuple[Floats,
 
 
 def _factor(name: str, values: Floats, unit: Any) -> Fraction:
-    """From the unit that the answer says to that which is served; what has no value needs none."""
+    """The factor from the answer's unit to ours; 1 for a variable without values, in any unit."""
     if unit is None or np.isnan(values).all():
         return Fraction(1)
     factor = conversion(unit, name) if isinstance(unit, str) else None
@@ -213,7 +212,7 @@ def _factor(name: str, values: Floats, unit: Any) -> Fraction:
 
 
 def _each_once(hours: Hours, values: Mapping[str, Floats]) -> AirSeries:
-    """By time; an hour that comes twice with the same values is taken once."""
+    """The series sorted by time. An hour that comes twice with the same values is kept once."""
     order = np.argsort(hours, kind="stable")
     series = AirSeries(hours[order], {name: cells[order] for name, cells in values.items()})
     again = np.diff(series.hours, prepend=-1) == 0
@@ -227,7 +226,7 @@ def _each_once(hours: Hours, values: Mapping[str, Floats]) -> AirSeries:
 
 
 def same_values(some: Floats, others: Floats) -> NDArray[np.bool_]:
-    """Where two say the same, nulls included: but for what a change of unit rounds."""
+    """Where two arrays have the same values, or both NaN. Differences by the rounding of a conversion do not count."""
     return np.isclose(some, others, rtol=1e-9, atol=0.0, equal_nan=True)
 
 

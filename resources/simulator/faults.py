@@ -1,7 +1,7 @@
-"""How the simulated API misbehaves on purpose: in the ways that networks and providers do.
+"""Faults: how the simulated API misbehaves on purpose, in the ways of real networks and providers.
 
 Faults of an exchange are drawn from the request's number; faults of values (``value_faults``) from location and hour.
-What a fault is confined to says ``scope``. Must not know: sockets, recordings, what is answered.
+``scope`` has what a fault is confined to. Must not know: sockets, recordings, the content of answers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from resources.simulator.air import noise
 from resources.simulator.requests import AUTO, Asked
 from resources.simulator.scope import Degrees, Scope, parse_scope
 
-# The order of the names is part of what is drawn: a new one goes to the end of its group.
+# The draw depends on the order of the names: add a new name at the end of its group.
 EXCHANGE_FAULTS: Mapping[str, str] = MappingProxyType(
     {
         "error": "HTTP 500",
@@ -63,7 +63,7 @@ VALUE_FAULTS: Mapping[str, str] = MappingProxyType(
 FAULTS: Mapping[str, str] = MappingProxyType(
     {**EXCHANGE_FAULTS, **VALUE_FAULTS, "die": "after so many requests the server is gone"}
 )
-"""Every fault by name: what it does."""
+"""Name of a fault → what it does."""
 GRAMMAR = """NAME[:RATE][@ONLY]…,…
 RATE: the share that is hit, from 0 to 1 (1 unless given); of die the number of requests.
 ONLY: what a fault is confined to, as often as needed.
@@ -74,7 +74,7 @@ ONLY: what a fault is confined to, as often as needed.
   3x                                      the first three times (faults of an exchange)"""
 
 MODIFIERS = ("slow", "clock")
-"""Faults beside which an answer, or another fault, is sent."""
+"""Faults that change how a reply is sent; another fault may decide the reply itself."""
 _OF_EXCHANGE, _OF_VALUES = ("locations", "hours", "times"), ("locations", "hours")
 _TAKES: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(EXCHANGE_FAULTS, _OF_EXCHANGE),
@@ -87,25 +87,28 @@ _TAKES: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("nulls", "negative", "undefined"), (*_OF_VALUES, "variables")),
     "die": (),
 }
-"""What a fault can be confined to: fields of ``Scope``."""
+"""Name of a fault → what it can be confined to: fields of ``Scope``."""
 UNLESS_NAMED = ("carbon_dioxide",)
-"""The variable that is refused or undefined."""
+"""The variable that is refused or undefined if the fault names none."""
 
 
 @dataclass(frozen=True)
 class Fault:
     """One way to misbehave.
 
-    rate: for faults of an exchange the share of requests hit, drawn from the request's number; for those of values
-    the share of values or hours hit, drawn from location and hour, so that asking again gives the same; for ``die``
-    the number of requests after which the server is gone. ``revise`` changes hours of the last three days with every
-    day of the clock. only: what it is confined to.
-    Raises UsageError for an unknown name, an impossible rate, and where ``only`` has what the fault does not take.
+    Raises UsageError for an unknown name, an impossible rate, and where ``only`` has what the fault cannot be confined
+    to.
     """
 
     name: str
+    """A key of ``FAULTS``."""
     rate: float = 1.0
+    """For faults of an exchange: the share of requests that are hit, drawn from the request's number. For faults of
+    values: the share of values or hours that are hit, drawn from location and hour, so that a repeated request gets the
+    same; ``revise`` changes hours of the last three days with every day of the clock. For ``die``: the number of
+    requests after which the server is gone."""
     only: Scope = field(default_factory=Scope)
+    """What the fault is confined to."""
 
     def __post_init__(self) -> None:
         if self.name not in FAULTS:
@@ -120,12 +123,13 @@ class Fault:
 
     @property
     def variables(self) -> Sequence[str]:
-        """The variables that it refuses or leaves undefined."""
+        """The variables that the fault refuses or leaves undefined."""
         return self.only.variables or UNLESS_NAMED
 
 
 def parse_faults(text: str, locations: Mapping[str, Degrees] = MappingProxyType({})) -> tuple[Fault, ...]:
-    """The faults of ``NAME[:RATE][@ONLY]…,…``; none for an empty text. locations: by key. Raises UsageError."""
+    """The faults of ``NAME[:RATE][@ONLY]…,…``; none for an empty text. locations: key → coordinates. Raises
+    UsageError."""
     faults = []
     for part in filter(None, map(str.strip, text.split(","))):
         head, *words = part.split("@")
@@ -139,7 +143,7 @@ def parse_faults(text: str, locations: Mapping[str, Degrees] = MappingProxyType(
 
 
 def exchange_faults(faults: Sequence[Fault], number: int, asked: Asked, seed: int = 0) -> list[Fault]:
-    """The exchange faults that hit the request with this number, in the order of ``faults``."""
+    """The exchange faults that hit the request of this number, in the order of ``faults``."""
     draw, channels = np.array([number]), list(EXCHANGE_FAULTS)
     exchange = [(channels.index(fault.name), fault) for fault in faults if fault.name in EXCHANGE_FAULTS]
     drawn = [fault for channel, fault in exchange if noise(seed, channel, draw)[0] < fault.rate]
@@ -147,7 +151,7 @@ def exchange_faults(faults: Sequence[Fault], number: int, asked: Asked, seed: in
 
 
 def _concerns(fault: Fault, asked: Asked) -> bool:
-    """Whether a request is one that the fault is about."""
+    """Whether a request is within the scope of a fault."""
     only = fault.only
     if (only.locations or only.hours) and not any(only.touches(location) for location in asked.locations):
         return False

@@ -1,6 +1,6 @@
-"""One connection to the simulated API: what is sent of a reply, how fast, and how the connection ends.
+"""One connection to the simulated API: which part of a reply is sent, how fast, and how the connection ends.
 
-Must not know: values, recordings, what a query means.
+Must not know: values, recordings, the meaning of a query.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 PATH = "/v1/air-quality"
 FAULTS_PATH = "/faults"
 DRIP_BYTES = 64
-ENDLESS_BYTES = 16 * 1024  # at a time,
-ENDLESS_SECONDS = 0.05  # so often: it is the reader who has to end it, not this machine
+ENDLESS_BYTES = 16 * 1024  # of one write
+ENDLESS_SECONDS = 0.05  # between two writes: slow enough that the reader ends it before this machine suffers
 CLOCK_AHEAD = timedelta(hours=1)
-"""Of the fault ``clock``, unless it says by how much."""
+"""The offset of the fault ``clock``, unless it names one."""
 _BREAK_OFF = ("drop", "truncate", "endless")
 
 
 class Server(ThreadingHTTPServer):
-    """Quiet where a client goes away, and without a look-up of the host's name."""
+    """Does not log connections that clients close, and does not look up the host's name."""
 
     daemon_threads = True
 
@@ -54,7 +54,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = 60
-    disable_nagle_algorithm = True  # or the body waits 40 ms for the acknowledgement of the header
+    disable_nagle_algorithm = True  # else the body waits 40 ms for the acknowledgement of the header
 
     def __init__(self, simulator: Simulator, *arguments: Any) -> None:
         self._simulator = simulator
@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
         super().__init__(*arguments)
 
     def do_OPTIONS(self) -> None:
-        """Whether the values are made up: a question that is no request."""
+        """Answer whether the values are made up. Such a question does not count as a request."""
         self._off = timedelta(0)
         if urlsplit(self.path).path == MADE_UP_PATH:
             self._send(Reply(200, json.dumps({MARK: self._simulator.made_up}).encode()))
@@ -109,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
             reply = Reply(200, reply.body[: len(reply.body) // 2] + STREAM_ERROR.encode())
         elif name == "limit":
             reply = replace(reply, more={"Retry-After": str(simulator.retry_after)})
-        if simulator.quota:  # before it is sent, as the provider does: what fails later counts by its weight
+        if simulator.quota:  # counted before it is sent, as the provider does: a failure later has full weight
             simulator.quota.count(asked.weight if reply.status == 200 and name != "error_in_200" else 1.0)
         fine = "ok" if reply.status == 200 else "refused"
         self._note(name or next((fault.name for fault in faults), fine))
@@ -122,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(reply, len(reply.body) // (2 if name == "truncate" else 1))
 
     def _reply(self, number: int, query: str, worst: Fault | None) -> Reply:
-        """What a fault says, or what an API in good health does."""
+        """The reply of a fault, or of an API without faults."""
         if worst is not None:
             word = worst.variables[0] if worst.name == "variable_refused" else worst.only.limit or "day"
             if worst.name == "proxy":
@@ -141,9 +141,9 @@ class Handler(BaseHTTPRequestHandler):
         self._simulator.note(outcome, f"GET {urlsplit(self.path).path} ({self._agent})")
 
     def _send(self, reply: Reply, length: int | None = None, pause_seconds: float = 0.0) -> None:
-        """Send the first ``length`` bytes of the body (None: all) under the header of the whole.
+        """Send the first ``length`` bytes of the body (None: all), with the Content-Length of the whole body.
 
-        pause_seconds: before each few bytes of it.
+        pause_seconds: a pause before each few bytes.
         """
         self._send_head(reply, {"Content-Length": str(len(reply.body))})
         body = reply.body[:length]
@@ -157,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[begin : begin + DRIP_BYTES])
 
     def _send_endless(self, reply: Reply) -> None:
-        """Half of the body, then blanks until the reader or the simulator has enough."""
+        """Send half of the body, then blanks until the reader goes away or the simulator stops."""
         self._send_head(reply, {"Connection": "close"})
         self.wfile.write(reply.body[: len(reply.body) // 2])
         while not self._simulator.is_stopped.wait(ENDLESS_SECONDS):
@@ -171,16 +171,16 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _headers(self) -> dict[str, str]:
-        """What goes by the simulator's clock."""
+        """The headers that follow the simulator's clock."""
         headers = {"Date": self.date_time_string()}
         if self._simulator.injected:
             headers[CLOCK_HEADER] = INJECTED
         return headers
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        """The Date header goes by the injected clock, too."""
+        """The Date header, by the simulator's clock."""
         shown = self._simulator.now() + self._simulator.date_offset + self._off
         return formatdate(shown.timestamp() if timestamp is None else timestamp, usegmt=True)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing to standard error."""
+        """Write nothing to standard error."""

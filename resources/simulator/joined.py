@@ -1,8 +1,8 @@
-"""Recorded answers without moments as one series of hours a location: joined, compared, and matched to locations.
+"""Recorded answers without the moment of their request, as one series of hours per pair of coordinates.
 
-An answer has the coordinates of the cell that its values are of, not those that were asked about (``REACH_DEGREES``).
-Of what several answers say of the same hour and variable there is no newer and older, so they have to agree; unless it
-is said that the order that they are given in is their age.
+An answer has the coordinates of the grid cell of its values, not those of the request (see ``reach``). If several
+answers have values of the same hour and variable, none is known to be newer. So they have to agree, unless the caller
+says that their order is that of their age.
 
 Must not know: files and folders, sockets, faults.
 """
@@ -24,23 +24,23 @@ from resources.simulator.series import AirSeries, Hours
 from resources.simulator.us_aqi import Floats
 
 STEP_DEGREES, OFF_DEGREES = 0.05, 0.001
-"""The coordinates of cells are multiples of the one, but for the other: they are 32-bit numbers, or were rounded."""
+"""Coordinates of grid cells are multiples of STEP_DEGREES, within OFF_DEGREES: they are 32-bit numbers, or rounded."""
 GLOBAL_DEGREES = 0.4
 """Width of a cell of CAMS's global grid (github.com/open-meteo/open-meteo, ``CamsDomain.grid``)."""
 EUROPE_DEGREES = 0.1
-"""Width of a cell of its European one."""
+"""Width of a cell of CAMS's European grid."""
 
 
 @dataclass(frozen=True)
 class Named:
-    """A document, and where it lies, for people."""
+    """A document, and the name of its file for people."""
 
     name: str
     document: Document
 
 
 class Disagreement(Exception):
-    """Two answers say different things of the same hour. first, second: where they lie, in the order given."""
+    """Two answers have different values of the same hour. first, second: their names, in the order given."""
 
     def __init__(self, message: str, first: str, second: str) -> None:
         super().__init__(message)
@@ -49,7 +49,7 @@ class Disagreement(Exception):
 
 @dataclass(frozen=True)
 class Recording:
-    """What was recorded about one pair of coordinates. days: those that its answers are about."""
+    """The recorded values of one pair of coordinates. days: the days that its answers are about."""
 
     latitude: float
     longitude: float
@@ -58,11 +58,11 @@ class Recording:
 
     @property
     def reach(self) -> float:
-        """How far off a location may be, degrees along either axis."""
+        """How far off a location may be to be served by this recording, in degrees along either axis."""
         return reach(self.latitude, self.longitude)
 
     def of(self, hours: Hours, variables: Sequence[str]) -> AirSeries:
-        """Those of the hours that it has; null for a variable that was not asked for."""
+        """The recorded ones of these hours. A variable that was not recorded is null."""
         there = self.series.where(np.isin(self.series.hours, hours))
         nulls = np.full(len(there.hours), np.nan)
         return AirSeries(there.hours, {name: there.values.get(name, nulls) for name in variables}, there.made_up)
@@ -70,13 +70,13 @@ class Recording:
 
 @dataclass(frozen=True)
 class Joined:
-    """What was recorded, by location."""
+    """All recordings, one per pair of coordinates."""
 
     recordings: Sequence[Recording]
 
     @property
     def made_up(self) -> bool | None:
-        """Whether values are made up; None where those of some locations are."""
+        """Whether the values are made up; None where this holds of some locations only."""
         return all_or_none(recording.series.made_up for recording in self.recordings)
 
     @property
@@ -87,9 +87,11 @@ class Joined:
     def answer(
         self, location: AskedLocation, variables: Sequence[str], clock: datetime
     ) -> tuple[AirSeries, tuple[float, float]]:
-        """The hours of a location that are not after the clock, each of the nearest recording that has it; null where
-        a variable was not asked for. And the coordinates of the nearest. Raises Refused for a location and days that no
-        recording is about."""
+        """The hours of a location up to the clock, and the coordinates of the nearest recording.
+
+        Each hour is from the nearest recording that has it. A variable that was not recorded is null. Raises Refused
+        for a location or days of which nothing was recorded.
+        """
         near = sorted(
             (it for it in self.recordings if location.distance(it.latitude, it.longitude) <= it.reach),
             key=lambda it: location.distance(it.latitude, it.longitude),
@@ -111,13 +113,13 @@ class Joined:
 
 
 def all_or_none(made_up: Iterable[bool]) -> bool | None:
-    """What holds of all; None where it holds of some."""
+    """The value that all have in common; None where they differ."""
     found = set(made_up)
     return found.pop() if len(found) == 1 else None
 
 
 def _in_order(parts: Sequence[AirSeries]) -> AirSeries:
-    """Several series of the same variables as one, by hour."""
+    """Several series of the same variables as one, sorted by hour."""
     hours = np.concatenate([part.hours for part in parts])
     order = np.argsort(hours)
     values = {name: np.concatenate([part.values[name] for part in parts])[order] for name in parts[0].values}
@@ -125,14 +127,14 @@ def _in_order(parts: Sequence[AirSeries]) -> AirSeries:
 
 
 def reach(latitude: float, longitude: float) -> float:
-    """How far from these coordinates of an answer a location may be, degrees along either axis.
+    """How far from an answer's coordinates a location may be to be served by the answer, in degrees along either axis.
 
-    | coordinates                                  | reach                                   |
-    |----------------------------------------------|-----------------------------------------|
-    | of the global grid, as 21.2, 106.0           | 0.2: half a cell's width                |
-    | others of a cell in Europe, as 52.55, 13.45  | 0.05: half a cell's width               |
-    | others of a cell elsewhere, as 21.0, 105.8   | 0.2: of no grid that is known           |
-    | of no cell, as 21.0278, 105.8342             | 0.01: whoever kept it wrote down where  |
+    | coordinates of the answer                        | reach                                       |
+    |--------------------------------------------------|---------------------------------------------|
+    | a cell of the global grid, as 21.2, 106.0        | 0.2: half a cell's width                    |
+    | another cell in Europe, as 52.55, 13.45          | 0.05: half a cell's width                   |
+    | another cell elsewhere, as 21.0, 105.8           | 0.2: its grid is not known                  |
+    | no cell, as 21.0278, 105.8342                    | 0.01: somebody wrote the location's own     |
     """
     here = (latitude, longitude)
     if not all(_is_multiple(degrees, STEP_DEGREES) for degrees in here):
@@ -149,11 +151,11 @@ def _is_multiple(degrees: float, step: float) -> bool:
 def join(
     documents: Iterable[Named], *, newest_wins: bool, wanted: Collection[str], say: Callable[[str], None]
 ) -> Joined:
-    """One series for each pair of coordinates.
+    """Join documents to one series per pair of coordinates.
 
-    newest_wins: documents are in the order of their age, and of an hour the last that has a variable counts.
-    wanted: variables to say of that nobody asked for them. say: called with a line for people.
-    Raises Disagreement, unless the newest wins.
+    newest_wins: the documents are in the order of their age; for each hour and variable the last document that has it
+    counts. wanted: variables to report where they were not recorded. say: called with each line for people.
+    Raises Disagreement where two documents differ, unless the newest wins.
     """
     at: dict[tuple[float, float], list[Named]] = {}
     for named in documents:
@@ -180,9 +182,9 @@ def join(
 
 
 class _Columns:
-    """The hours and values of the documents about one location, as they are put in one by one.
+    """The hours and values of the documents about one location. The documents are put in one by one.
 
-    said: of each variable and hour the number of the document that has it; -1 where none has.
+    said: variable → for each hour the number of the document that has it; -1 where none has.
     """
 
     def __init__(self, documents: Sequence[Named]) -> None:
@@ -192,9 +194,9 @@ class _Columns:
         self.said: dict[str, NDArray[np.int64]] = {}
 
     def put(self, number: int, newest_wins: bool) -> list[tuple[str, str, int]]:
-        """Put the next document in; gives of how many values it takes the place of others, by the names of the two.
+        """Put a document in. Returns (its name, name of an older document, number of values that it replaced there).
 
-        Raises Disagreement where it says otherwise than one before and may not.
+        Raises Disagreement where its values differ from those of an earlier document, unless the newest wins.
         """
         named = self.documents[number]
         series = named.document.series
@@ -230,7 +232,8 @@ class _Columns:
         return Recording(first.latitude, first.longitude, AirSeries(self.hours, self.values, made_up), days)
 
     def not_asked_for(self, wanted: Collection[str]) -> str:
-        """Of which variables nobody asked for all hours, or any; nothing where each was."""
+        """A phrase that names the wanted variables that were not recorded for some hours, or for any; empty where all
+        were."""
         never = [name for name in wanted if name not in self.said]
         parts = [f"{', '.join(never)} never asked for"] if never else []
         for name in wanted:

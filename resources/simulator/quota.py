@@ -1,7 +1,8 @@
-"""How often the simulated API lets itself be asked: the provider's limits, counted as the provider counts.
+"""Limits of the simulated API: the provider's limits of calls, counted as the provider counts them.
 
-Calls are counted by the weight of a request, in calendar minutes, hours and days of UTC; an error counts one; what is
-refused because a limit is used up counts nothing. A request passes while a limit is not used up, however heavy it is.
+A request counts by its weight, in calendar minutes, hours and days of UTC. An error counts as one call. A request
+that is refused because a limit is used up counts nothing. A request passes until a limit is used up, however heavy
+the request is.
 
 Must not know: sockets, faults. Source: the provider's server, github.com/open-meteo/open-meteo.
 """
@@ -18,14 +19,14 @@ from resources.simulator.canned import LIMITS, TOO_MUCH, Reply, error
 from resources.simulator.requests import Asked
 
 AT_ONCE = 5
-"""So many requests may be on their way at once."""
+"""At most so many requests may be in progress at once."""
 _WINDOWS = {"minute": "%Y-%m-%dT%H:%M", "hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d"}
-"""What is the same for all moments of a window."""
+"""Window → a time format with the same text for all moments of one window."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Calls a minute, an hour and a day; those of free use unless given."""
+    """Calls per minute, hour and day. The defaults are those of free use."""
 
     minute: float = 600
     hour: float = 5000
@@ -33,7 +34,8 @@ class Limits:
 
 
 def parse_limits(text: str) -> Limits:
-    """``600,5000,10000`` (calls a minute, an hour, a day), or ``free`` for these. Raises UsageError."""
+    """The limits of ``600,5000,10000`` (calls per minute, hour and day), or of ``free`` (the defaults). Raises
+    UsageError."""
     if text == "free":
         return Limits()
     try:
@@ -47,7 +49,7 @@ def parse_limits(text: str) -> Limits:
 
 
 class Quota:
-    """What was used of the limits. now: the clock (aware UTC) by which windows go. Safe to share between threads."""
+    """Counts the calls in each window. now: the clock (aware UTC) of the windows. Safe to share between threads."""
 
     def __init__(self, limits: Limits, now: Callable[[], datetime]) -> None:
         self._limits, self._now = limits, now
@@ -56,7 +58,8 @@ class Quota:
         self._lock = threading.Lock()
 
     def enter(self, asked: Asked) -> Reply | None:
-        """A request begins: None, or why it is refused. Each that is not is to be left by ``leave``."""
+        """Begin a request: None, or the reply that refuses it. A request that is not refused must call ``leave`` at its
+        end."""
         with self._lock:
             for window in _WINDOWS:
                 if self._in(window) >= getattr(self._limits, window):
@@ -70,18 +73,18 @@ class Quota:
             return None
 
     def count(self, calls: float) -> None:
-        """A request that was let in counts so many calls."""
+        """Count so many calls for a request that was not refused."""
         with self._lock:
             self._add(calls)
 
     def leave(self) -> None:
-        """A request that was let in has ended."""
+        """End a request that was not refused."""
         with self._lock:
             self._at_once -= 1
 
     @property
     def used(self) -> dict[str, float]:
-        """Calls in the window that is now, by window."""
+        """Window → calls in the current one."""
         with self._lock:
             return {window: self._in(window) for window in _WINDOWS}
 

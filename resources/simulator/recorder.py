@@ -1,7 +1,8 @@
-"""Between a run and the source: passes requests on, and keeps what the source says, with the moment.
+"""A proxy between a run and the source that records: it passes requests on, and keeps the replies with their moments.
 
-A file a reply, ``2025-09-11T06-00-00Z_0001.json``: see ``replies``. What is no answer is passed on and not kept. The
-source's key is added on the way, and in nothing that is kept or passed back.
+Each reply is kept in a file of its own, ``2025-09-11T06-00-00Z_0001.json`` (see ``replies``). A reply that is not an
+answer is passed on and not kept. The source's key is added to requests; it is removed from all that is kept or passed
+back.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ from resources.storage.files import open_files
 
 KEY = "apikey"
 PASSED_BACK = ("Date", CLOCK_HEADER, "Retry-After")
-"""Headers that a client goes by."""
+"""Headers that the client uses."""
 _NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ_(\d{4,})\.json")
 
 
 class Recorder:
-    """settings: of the source. now: the clock, for what is sent without a Date. log: called with a line a reply.
+    """Passes queries on to the source, and keeps its replies in a folder. ``open`` must be called first.
 
-    Open it before it is called.
+    settings: those of the source. now: the clock for replies without a Date. log: called with a line for each reply.
     """
 
     def __init__(self, folder: Path, settings: OpenMeteoSettings, now: Clock, log: Callable[[str], None]) -> None:
@@ -52,8 +53,8 @@ class Recorder:
         self._kept = 0
 
     def open(self) -> None:
-        """Make the folder. Raises UsageError where that cannot be, where recordings without moments are in it, and
-        where there is no way to the source."""
+        """Make the folder. Raises UsageError where it cannot be made, where it has JSON files that were not recorded
+        here, and where there is no way to the source."""
         check_way(self._url)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +69,7 @@ class Recorder:
         self._kept = max(numbered, default=0)
 
     def leads_to(self, url: str) -> bool:
-        """Whether the source is what listens at ``url``, whose host is an address of this machine."""
+        """Whether the source is the server at ``url``, whose host is an address of this machine: a loop."""
         there, here = urlsplit(self._url), urlsplit(url)
         if (there.port or {"http": 80}.get(there.scheme, 443)) != here.port:
             return False
@@ -94,7 +95,7 @@ class Recorder:
                     timeout=self._timeout,
                     allow_redirects=False,
                 )
-            except requests.RequestException as problem:  # its text may hold the key
+            except requests.RequestException as problem:  # its text may contain the key
                 self._log(f"{self.address} did not answer ({type(problem).__name__}); nothing is kept")
                 return error(502, f"{self.address} did not answer")
             body = secrets.hidden_in_body(reply.content)
@@ -107,7 +108,7 @@ class Recorder:
             return self._kept_whole(asked, server_time(reply.headers) or before, passed_back)
 
     def _kept_whole(self, query: dict[str, str], moment: datetime, reply: Reply) -> Reply:
-        """The reply, once it is kept; an error that nobody repeats, where it cannot be."""
+        """Keep a reply, and return it. Where it cannot be kept: an error that clients do not repeat."""
         try:
             text = kept_reply(moment, query, reply.status, reply.body)
         except ValueError as problem:

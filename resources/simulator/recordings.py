@@ -1,14 +1,15 @@
-"""Recorded answers of Open-Meteo's air quality API, to be served again: of a folder, or of a warehouse's raw answers.
+"""Recorded answers of Open-Meteo's air quality API, to be served again: from a folder, or a warehouse's raw answers.
 
-With moments (``replies``) they are served as they were at the clock; without, as one series a location (``joined``).
-Everything is read and checked before anything is served. A file of a folder is one of four kinds:
+Answers with the moment of their request (``replies``) are served as they were at the clock. Answers without it are
+joined to one series per location (``joined``). Everything is read and checked before anything is served. A file of a
+folder is one of four kinds:
 
-| it holds                                        | it is                                    |
+| content                                         | what happens to the file                 |
 |-------------------------------------------------|------------------------------------------|
-| answers of the API, bare or wrapped (``wrapped``) | served                                   |
-| what was kept with its moment (``replies``)     | served, where all are so                 |
-| what is near an answer (``wrapped``), but not one that can be served (``documents``) | refused, by its name |
-| anything else                                   | passed over, and said                    |
+| answers of the API, bare or wrapped (``wrapped``) | served                                 |
+| a reply with its moment (``replies``)           | served, if all files are of this kind    |
+| similar to an answer (``wrapped``), but it cannot be served (``documents``) | refused, with its name |
+| anything else                                   | ignored, with a warning                  |
 """
 
 from __future__ import annotations
@@ -35,17 +36,17 @@ from resources.simulator.wrapped import answers_in, content_of
 Say = Callable[[str], None]
 """Called with a line for people."""
 ENDINGS = (".json", ".jsonl", ".ndjson")
-"""Of files that may hold answers; packed ones have ``.gz`` behind it."""
+"""Suffixes of files that may contain answers. A packed file has ``.gz`` after it."""
 MOST_NAMED = 8
-"""Files that one line names."""
+"""At most so many files are named in one line."""
 
 
 class Recorded(Protocol):
-    """What was recorded."""
+    """Recorded answers, with or without moments."""
 
     @property
     def made_up(self) -> bool | None:
-        """Whether its values are made up; None where some are."""
+        """Whether its values are made up; None where this holds of some of them only."""
         ...
 
     @property
@@ -65,11 +66,11 @@ def load_recordings(
 ) -> Recorded:
     """The answers in the files of a folder, or in the raw answers of an asset (``WAREHOUSE/_aqi/raw/ASSET``).
 
-    warn: told what is passed over, what was made of answers that are not as they are served, and of each raw answer
-    that is broken. newest_wins: where answers without moments disagree, the last by the names of their files counts.
-    wanted: the variables of which it is said where nobody asked for them.
-    Raises UsageError for a folder without answers, one with an answer that cannot be served, one whose answers disagree
-    and one where some have moments and some have not.
+    warn: called with a line about ignored files, about answers that were converted, and about each broken raw answer.
+    newest_wins: where answers without moments disagree, the last one by the names of the files counts. wanted:
+    variables to warn about where they were not recorded.
+    Raises UsageError for a folder without answers, with an answer that cannot be served, whose answers disagree, or
+    where only some answers have moments.
     """
     if folder.resolve().parent.as_posix().endswith(f"/{FOLDER}"):
         _without_newest(newest_wins, folder)
@@ -83,10 +84,10 @@ def load_recordings(
     recorded: Recorded
     if found.kept:
         _without_newest(newest_wins, folder)
-        recorded = Replies([told for path, content in found.kept.items() for told in _told(path, content)])
+        recorded = Replies([reply for path, content in found.kept.items() for reply in _replies_of(path, content)])
     else:
         recorded = _joined(found.documents, newest_wins, wanted, said.append)
-    for line in said:  # not before nothing can be refused any more
+    for line in said:  # only after everything that may be refused
         warn(line)
     return recorded
 
@@ -100,24 +101,28 @@ def _joined(documents: Sequence[Named], newest_wins: bool, wanted: Collection[st
 
 
 def by_name(path: Path) -> list[tuple[int, int, str]]:
-    """The order of files: by their names, with the numbers in them as numbers (``day_9`` before ``day_10``)."""
+    """Sorting key of files: by name, with the numbers in it as numbers (``day_9`` before ``day_10``)."""
     parts = re.split(r"(\d+)", path.name)
     return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
 @dataclass
 class _Files:
-    """What the files of a folder hold. notes: what there is to say of answers, and of which."""
+    """The files of a folder, sorted by their kind."""
 
     documents: list[Named] = field(default_factory=list)
     kept: dict[Path, Any] = field(default_factory=dict)
+    """File → its JSON, for replies with their moments."""
     notes: dict[str, list[str]] = field(default_factory=dict)
+    """Note about answers, as a conversion → the names of the answers."""
     passed_over: list[str] = field(default_factory=list)
+    """Names of ignored files, with the reason."""
     refused: list[tuple[str, WrongDocument]] = field(default_factory=list)
     looked_like_json: bool = False
+    """Whether any file has a suffix of JSON."""
 
     def take(self, path: Path) -> None:
-        """Look at a file, and put it where it belongs."""
+        """Read a file, and add it to the files of its kind."""
         name = path.name.lower().removesuffix(".gz")
         if path.is_dir() or not name.endswith(ENDINGS):
             if not path.name.startswith("."):
@@ -157,7 +162,7 @@ class _Files:
             self.passed_over += others or [file]
 
     def check(self, folder: Path) -> None:
-        """Raises UsageError where they cannot be served."""
+        """Raises UsageError where the folder cannot be served."""
         if self.refused:
             (name, problem), *more = self.refused
             others = list(dict.fromkeys(other for other, _ in more if other != name))
@@ -187,7 +192,7 @@ def _without_newest(newest_wins: bool, folder: Path) -> None:
         raise UsageError(what, "Leave it out: they are served as they were at the clock.")
 
 
-def _told(path: Path, content: Any) -> list[LocationReply]:
+def _replies_of(path: Path, content: Any) -> list[LocationReply]:
     try:
         return read_kept_reply(content)
     except ValueError as error:
@@ -195,7 +200,7 @@ def _told(path: Path, content: Any) -> list[LocationReply]:
 
 
 def _raw_answers(folder: Path, warn: Callable[[str], None]) -> list[LocationReply]:
-    """What a warehouse keeps of an asset."""
+    """The replies in the raw answers that a warehouse keeps of an asset."""
     raw, asset = RawAnswers(str(folder.parents[2])), folder.name
     found = raw.all(asset)
     for broken in found.broken:
@@ -204,6 +209,6 @@ def _raw_answers(folder: Path, warn: Callable[[str], None]) -> list[LocationRepl
     if not kept:
         raise UsageError(f"no raw answers of {asset} are kept in {folder}", "Name WAREHOUSE/_aqi/raw/ASSET.")
     try:
-        return [told for answer in kept for told in of_raw_answer(answer)]
+        return [reply for answer in kept for reply in of_raw_answer(answer)]
     except ValueError as error:
         raise UsageError(f"{folder} has raw answers of another source ({error})", "Name another asset.") from None

@@ -1,8 +1,8 @@
-"""Replies of the API of which it is known when they were asked for: what it said then is what it says again.
+"""Replies of the API with the moment of their request: the simulator repeats what the API answered then.
 
-At an instant of the simulator's clock a day of a location is as the newest reply has it that was asked for by then and
-was about this day: with its nulls, and without the hours that it lacks. Later replies do not exist yet. What a reply
-says of hours after its own moment was a forecast, and is left out.
+At an instant of the simulator's clock, a day of a location is as in the newest reply about this day that was requested
+by that instant: with the reply's nulls, and without the hours that the reply lacks. Later replies do not exist yet.
+Hours after the moment of a reply were forecasts, and are left out.
 
 Must not know: sockets, folders, faults.
 """
@@ -29,44 +29,47 @@ from resources.simulator.series import AirSeries
 
 @dataclass(frozen=True)
 class LocationReply:
-    """What was said of one location. location: as it was asked about. cell: the answer's coordinates."""
+    """The part of a reply about one location."""
 
     asked: datetime
+    """The moment of the request."""
     location: AskedLocation
+    """The location and days of the request."""
     cell: tuple[float, float]
+    """The answer's own coordinates."""
     series: AirSeries
 
     def hours_of(self, day: date) -> AirSeries:
-        """What it said of a day."""
+        """The hours of a day in this reply."""
         begin = (day - date(1970, 1, 1)).days * 24
         hours = self.series.hours
         return self.series.where((hours >= begin) & (hours < begin + 24))
 
 
 class Replies:
-    """All that was said, by location and day. made_up: as of ``joined.Joined``."""
+    """All replies, by location and day. made_up: as of ``joined.Joined``."""
 
-    def __init__(self, told: Sequence[LocationReply]) -> None:
-        self.made_up = all_or_none(one.series.made_up for one in told)
-        self._told: dict[tuple[float, float], dict[date, list[LocationReply]]] = {}
-        for said in sorted(told, key=lambda it: it.asked):  # of those of one second the one that came last is last
-            of_location = self._told.setdefault((said.location.latitude, said.location.longitude), {})
+    def __init__(self, replies: Sequence[LocationReply]) -> None:
+        self.made_up = all_or_none(one.series.made_up for one in replies)
+        self._by_location: dict[tuple[float, float], dict[date, list[LocationReply]]] = {}
+        for said in sorted(replies, key=lambda it: it.asked):  # stable: in one second the last given stays last
+            of_location = self._by_location.setdefault((said.location.latitude, said.location.longitude), {})
             for day in Days.of(said.location.first, said.location.last):
                 of_location.setdefault(day, []).append(said)
 
     @property
     def days(self) -> Days:
         """The UTC days that answers are about, at any location."""
-        return Days.from_dates(day for of_location in self._told.values() for day in of_location)
+        return Days.from_dates(day for of_location in self._by_location.values() for day in of_location)
 
     def answer(
         self, location: AskedLocation, variables: Sequence[str], clock: datetime
     ) -> tuple[AirSeries, tuple[float, float]]:
         """The days of a location as they were at the clock, and the coordinates of its answer. Raises Refused."""
-        nearest = min(self._told, key=lambda it: location.distance(*it), default=None)
+        nearest = min(self._by_location, key=lambda it: location.distance(*it), default=None)
         if nearest is None or location.distance(*nearest) > NEAR_DEGREES:
             raise Refused(NO_DATA)
-        there = {day: said[0] for day, said in self._told[nearest].items() if said[0].asked <= clock}
+        there = {day: said[0] for day, said in self._by_location[nearest].items() if said[0].asked <= clock}
         if not there:
             raise Refused(NO_DATA)
         location.check(min(there), max(there))
@@ -74,7 +77,7 @@ class Replies:
         for day in Days.of(location.first, location.last):
             if day not in there:
                 raise Refused(f"No answer about {day} was recorded by {iso(clock)}")
-            by_then = [said for said in self._told[nearest][day] if said.asked <= clock]
+            by_then = [said for said in self._by_location[nearest][day] if said.asked <= clock]
             lacking = [name for name in variables if all(name not in said.series.values for said in by_then)]
             whole = [said for said in by_then if all(name in said.series.values for name in variables)]
             if not whole:
@@ -90,9 +93,9 @@ class Replies:
 
 
 def kept_reply(asked: datetime, query: Mapping[str, str], status: int, body: bytes) -> bytes:
-    """A reply as the text of a JSON file, in which the body stands as it was sent. query: without the key.
+    """A reply as the text of a JSON file, in which the body is unchanged. query: without the key.
 
-    Raises ValueError for a body that is no answer to the query: what cannot be replayed is not kept.
+    Raises ValueError for a body that does not answer the query: what cannot be replayed is not kept.
     """
     head, text = {"asked": iso(asked), "query": dict(query), "status": status}, body.decode("utf-8-sig")
     try:
@@ -103,12 +106,12 @@ def kept_reply(asked: datetime, query: Mapping[str, str], status: int, body: byt
 
 
 def is_kept_reply(content: Any) -> bool:
-    """Whether the JSON of a file says when it was asked for."""
+    """Whether the JSON of a file is that of ``kept_reply``: with the moment of the request."""
     return isinstance(content, dict) and "asked" in content and ("query" in content or "body" in content)
 
 
 def read_kept_reply(content: Mapping[str, Any]) -> list[LocationReply]:
-    """What was said, by location, of the JSON of ``kept_reply``. Raises ValueError."""
+    """The locations of a reply, from the JSON of ``kept_reply``. Raises ValueError."""
     try:
         asked, body = instant_of(content["asked"]), content["body"]
         locations, _ = parse_query(urlencode(content["query"]))
@@ -116,11 +119,11 @@ def read_kept_reply(content: Mapping[str, Any]) -> list[LocationReply]:
         raise ValueError(f"its query would be refused: {refusal}") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it lacks something ({error!r})") from None
-    return _told(asked, locations, body)
+    return _replies(asked, locations, body)
 
 
 def of_raw_answer(answer: RawAnswer) -> list[LocationReply]:
-    """What was said, by location, of a raw answer of Open-Meteo. Raises ValueError for one of another source."""
+    """The locations of a raw answer of Open-Meteo. Raises ValueError for a raw answer of another source."""
     request = answer.request
     try:
         first, last = (date.fromisoformat(request[name]) for name in ("first", "last"))
@@ -129,10 +132,10 @@ def of_raw_answer(answer: RawAnswer) -> list[LocationReply]:
         ]
     except (KeyError, TypeError) as error:
         raise ValueError(f"a request that lacks {error}") from None
-    return _told(instant_of(answer.asked), locations, json.loads(answer.body))
+    return _replies(instant_of(answer.asked), locations, json.loads(answer.body))
 
 
-def _told(asked: datetime, locations: Sequence[AskedLocation], body: Any) -> list[LocationReply]:
+def _replies(asked: datetime, locations: Sequence[AskedLocation], body: Any) -> list[LocationReply]:
     documents = body if isinstance(body, list) else [body]
     if len(documents) != len(locations):
         raise ValueError(f"{len(documents)} answers to a request for {len(locations)} locations")
@@ -140,7 +143,7 @@ def _told(asked: datetime, locations: Sequence[AskedLocation], body: Any) -> lis
 
 
 def _of_location(asked: datetime, location: AskedLocation, document: Any) -> LocationReply:
-    """One element of the API's array, checked, without what was still to come."""
+    """One element of the API's array, checked. Hours that had not begun at the request are left out."""
     if not isinstance(document, Mapping):
         raise ValueError(f"it lacks something (it is no object, but a {type(document).__name__})")
     if (reason := saved_error(document)) is not None:

@@ -1,4 +1,4 @@
-"""What is asked of the simulated API: a query string, read and refused as the real one does, in its words.
+"""Requests to the simulated API: a query string is read, or refused as the real API does, with the same texts.
 
 Must not know: values, faults, sockets.
 """
@@ -41,12 +41,12 @@ class AskedLocation:
         return np.arange((self.first - epoch).days * 24, (self.last - epoch).days * 24 + 24)
 
     def distance(self, latitude: float, longitude: float) -> float:
-        """Degrees between the two, along the axis that differs more."""
+        """The distance to coordinates in degrees, along the axis that differs more."""
         east = abs(self.longitude - longitude)
         return max(abs(self.latitude - latitude), min(east, 360 - east))
 
     def check(self, first: date, last: date) -> None:
-        """Refuse days outside of the allowed ones."""
+        """Raises Refused for days outside of the allowed range."""
         for name, day in (("start_date", self.first), ("end_date", self.last)):
             if not first <= day <= last:
                 raise Refused(f"Parameter '{name}' is out of allowed range from {first} to {last}")
@@ -54,7 +54,7 @@ class AskedLocation:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request, as far as faults and limits depend on it; nothing where it cannot be read."""
+    """The parts of a request on which faults and limits depend; empty for a query that cannot be read."""
 
     locations: Sequence[AskedLocation] = ()
     variables: Sequence[str] = ()
@@ -62,13 +62,14 @@ class Asked:
 
     @property
     def weight(self) -> float:
-        """Calls that the provider counts for it: a location weighs max(1, v/10, v/10 × days/14)."""
+        """The calls that the provider counts for the request: per location max(1, v/10, v/10 × days/14), v
+        variables."""
         share = len(self.variables) / 10
         return sum(max(1.0, share, share * len(location.hours()) / 24 / 14) for location in self.locations)
 
 
 def read_query(query: str) -> Asked:
-    """What a query asks for."""
+    """The parts of a query; empty for one that cannot be read."""
     try:
         return Asked(*parse_query(query), parse_qs(query).get("domains", [AUTO])[-1])
     except Refused:
@@ -76,7 +77,7 @@ def read_query(query: str) -> Asked:
 
 
 def parse_query(query: str) -> tuple[list[AskedLocation], list[str]]:
-    """The locations and variables of a query; refuses what the API refuses, in its words."""
+    """The locations and variables of a query. Raises Refused where the API refuses, with the API's reason."""
     given = {name: ",".join(values).split(",") for name, values in parse_qs(query).items()}
     if missing := [name for name in ("latitude", "longitude", "hourly", "start_date", "end_date") if name not in given]:
         raise Refused(f"Value of type 'String' required for key '{missing[0]}'.")
@@ -102,13 +103,13 @@ def parse_query(query: str) -> tuple[list[AskedLocation], list[str]]:
 
 
 def unknown_variable(name: str) -> str:
-    """What the API says of a variable that it cannot serve."""
+    """The API's text about a variable that it cannot serve."""
     what = "VariableOrDerived<CamsVariable, CamsVariableDerived>"
     return f"Data corrupted at path ''. Cannot initialize {what} from invalid String value {name}."
 
 
 def _numbers(name: str, texts: Sequence[str], bound: int) -> list[float]:
-    """Degrees within ± bound."""
+    """Degrees within ± bound. Raises Refused."""
     try:
         numbers = [float(text) for text in texts]
     except ValueError:

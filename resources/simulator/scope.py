@@ -1,6 +1,6 @@
-"""What a fault of the simulated API is confined to: locations, days or hours, variables, so many times.
+"""The scope of a fault of the simulated API: locations, days or hours, variables, a number of times.
 
-The words after ``@`` in ``NAME[:RATE][@ONLY]…``, each known by its form:
+The words after ``@`` in ``NAME[:RATE][@ONLY]…``. The form of a word says what it is:
 
 ======================================  ==============================================================
 ``hanoi``, ``21.0278/105.8342``         a location, by its key or by the coordinates that are asked for
@@ -36,7 +36,7 @@ from resources.simulator.requests import AskedLocation
 from resources.simulator.series import Hours
 
 Degrees = tuple[float, float]
-"""Latitude and longitude, as they are asked for."""
+"""Latitude and longitude, as in the request."""
 _NEAR = 1e-6
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d)?")
 _OFFSET = re.compile(r"([+-]\d+)([mh])")
@@ -47,24 +47,25 @@ _DOMAIN = re.compile(r"cams_[a-z_]+")
 
 @dataclass(frozen=True)
 class Scope:
-    """Nothing given: everything.
-
-    hours: the first and the last, since 1970. times: how often. limit: a key of ``LIMITS``. status: of a proxy. offset:
-    of a clock.
-    """
+    """What a fault is confined to. An empty scope is everything."""
 
     locations: tuple[Degrees, ...] = ()
     hours: tuple[int, int] | None = None
+    """The first and the last hour, since 1970."""
     variables: tuple[str, ...] = ()
     times: int | None = None
+    """How often the fault may happen."""
     limit: str | None = None
+    """A key of ``LIMITS``."""
     status: int | None = None
+    """The status of a proxy, a key of ``PROXY``."""
     offset: timedelta | None = None
+    """The offset of a clock."""
     domain: str | None = None
 
     @property
     def kinds(self) -> set[str]:
-        """What is given, by name."""
+        """The names of the fields that are given."""
         return {name for name, value in vars(self).items() if value not in ((), None)}
 
     def has_location(self, latitude: float, longitude: float) -> bool:
@@ -72,22 +73,23 @@ class Scope:
         return any(there) or not there
 
     def touches(self, location: AskedLocation) -> bool:
-        """Whether a location of a request is concerned, on any of its days."""
+        """Whether a location of a request is in the scope, on any of its days."""
         hours = location.hours()
         is_then = self.hours is None or (hours[0] <= self.hours[1] and hours[-1] >= self.hours[0])
         return is_then and self.has_location(location.latitude, location.longitude)
 
     def of_hours(self, hours: Hours) -> NDArray[np.bool_]:
-        """Which hours are concerned."""
+        """For each hour, whether it is in the scope."""
         if self.hours is None:
             return np.full(len(hours), True)
         return np.asarray((hours >= self.hours[0]) & (hours <= self.hours[1]))
 
 
 def parse_scope(words: Collection[str], fault: str, takes: Collection[str], locations: Mapping[str, Degrees]) -> Scope:
-    """The scope that ``words`` say. takes: the fields of ``Scope`` that the fault has. locations: by key.
+    """The scope that ``words`` name. takes: the fields of ``Scope`` that the fault can have. locations: key →
+    coordinates.
 
-    Raises UsageError for a word that is none, and for one that the fault has no use for.
+    Raises UsageError for an unknown word, and for a word that the fault cannot be confined to.
     """
     scope = Scope()
     for word in words:
@@ -111,7 +113,7 @@ def parse_scope(words: Collection[str], fault: str, takes: Collection[str], loca
 
 
 def _read(word: str, locations: Mapping[str, Degrees]) -> Scope | None:
-    """A word as a scope of its own; None for an unknown one. Raises ValueError for one that makes no sense."""
+    """A scope with one word; None for an unknown word. Raises ValueError for a word of a known form without sense."""
     if word in locations:
         return Scope(locations=(locations[word],))
     if word in UNITS:
@@ -140,6 +142,6 @@ def _read(word: str, locations: Mapping[str, Degrees]) -> Scope | None:
 
 
 def _hour(text: str) -> int:
-    """The first hour of a day, or an hour, since 1970."""
+    """A day's first hour, or the hour of a text with one, since 1970."""
     moment = datetime.fromisoformat(text if "T" not in text else f"{text}:00").replace(tzinfo=UTC)
     return int(moment.timestamp() // 3600)

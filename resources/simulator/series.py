@@ -1,6 +1,6 @@
-"""Hourly values of one location, as the simulated API holds them before it writes JSON.
+"""Hourly values of one location, in the simulated API before it writes JSON.
 
-Must not know: where the values come from, nor what becomes of them.
+Must not know: the origin of the values, and their use.
 """
 
 from __future__ import annotations
@@ -19,15 +19,14 @@ Hours = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class AirSeries:
-    """The API's variables of one location at some hours, by their names in the API; NaN for null.
-
-    made_up: whether any of the values are.
-    """
+    """The API's variables of one location at some hours."""
 
     hours: Hours
     values: Mapping[str, Floats]
+    """Variable, by its name in the API → a value for each hour; NaN for null."""
     made_up: bool = False
+    """Whether any of the values are made up."""
 
     def where(self, keep: NDArray[np.bool_]) -> AirSeries:
-        """The hours that ``keep`` (one an hour) chooses."""
+        """The hours that ``keep`` (a boolean for each hour) selects."""
         return AirSeries(self.hours[keep], {name: cells[keep] for name, cells in self.values.items()}, self.made_up)

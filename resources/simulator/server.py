@@ -1,8 +1,8 @@
-"""An HTTP server that speaks Open-Meteo's air quality protocol: for tests, demonstrations and work offline.
+"""An HTTP server with the protocol of Open-Meteo's air quality API: for tests, demonstrations and work offline.
 
 Its values are made up (``air``), recorded (``recordings``), or another server's (``recorder``); ``faults`` make it
-misbehave. Knows the protocol from the outside only: of the client it shares the names of the variables, and of the
-header by which both know an injected clock.
+misbehave. It knows the protocol as an outsider. With the client it shares only the names of the variables, the header
+of an injected clock, and the mark of made-up values.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ HourValues = dict[str, Any]  # "time" and the API's variables of one hour; null 
 
 FIRST_DAY = date(2013, 1, 1)
 FORECAST = timedelta(days=7)
-GRID_DEGREES = 0.4  # of CAMS global: answers carry the coordinates of the grid cell
+GRID_DEGREES = 0.4  # of CAMS global: answers have the coordinates of the grid cell
 SLOW_SECONDS, DRIP_SECONDS = 2.0, 1.0
 API_UNITS = {name: {INDEX: "USAQI", PURE: ""}.get(unit, unit.replace("µ", "μ")) for name, unit in UNITS.items()}
 
@@ -46,25 +46,24 @@ API_UNITS = {name: {INDEX: "USAQI", PURE: ""}.get(unit, unit.replace("µ", "μ")
 class Simulator:
     """The server. Use ``start`` and ``stop``, or ``with Simulator(…) as server``, or ``serve_forever``.
 
-    now: the clock (aware UTC); what lies more than seven days ahead of it does not exist. injected: it is not the time
-    of day, and the header of every answer says so. date_offset: by how much the Date of answers is off that clock.
-    replay: recorded answers to give instead of made-up values, or the folder that they are in; warn: called with what
-    there is to say of them. pass_on: called with the query and the User-Agent of every request; what it returns is
-    answered instead.
-    faults: how to misbehave, and may be changed while it runs; seed: of what is drawn for them. limits: how often it
-    lets itself be asked, by its clock; None: always.
-    refuse_locations: (latitude, longitude) for which there is no data.
-    override: called with latitude, longitude and each hour's values (``time`` and the API's variables); what
-    it returns is answered instead, None for an hour that does not exist.
-    log: called with a line for every request. slow_seconds: how late the fault ``slow`` answers; drip_seconds: how long
-    ``drip`` pauses before each few bytes; retry_after: seconds that ``limit`` asks to wait.
-    requests_served: how many requests ended how: ``ok``, ``refused``, ``exceeded`` (a limit), or the name of the fault.
-    tally: which faults hit which requests; ``GET /faults`` says it in JSON, and ``OPTIONS /simulated``
-    ``made_up``. Answers
-    with made-up values say so too, in a member ``simulated``.
+    It listens as soon as it is made. Answers with made-up values say so in a member ``simulated``; ``OPTIONS
+    /simulated`` says so, too. ``GET /faults`` gives the counts of requests and faults in JSON.
 
-    It listens as soon as it is made. Raises MachineError where the port is taken, UsageError for a
-    folder without recordings.
+    now: the clock (aware UTC). Hours more than seven days ahead of it do not exist.
+    injected: whether the clock is not the time of day; then a header of every answer says so.
+    date_offset: offset of the answers' Date from the clock.
+    replay: recorded answers to give instead of made-up values, or their folder. warn: called with lines about them.
+    pass_on: called with query and User-Agent of every request; its result is the answer.
+    faults: how to misbehave; may be changed while the server runs. seed: of the draws for faults.
+    limits: limits of calls, by the server's clock; None: no limits.
+    refuse_locations: (latitude, longitude) for which there is no data.
+    override: called with latitude, longitude and each hour's values (``time`` and the API's variables); its result is
+    answered instead. None: the hour does not exist.
+    log: called with a line for every request.
+    slow_seconds: how late ``slow`` answers. drip_seconds: the pause of ``drip`` before each few bytes.
+    retry_after: the seconds that ``limit`` asks the client to wait.
+
+    Raises MachineError where the port is taken, UsageError for a folder without recordings.
     """
 
     def __init__(
@@ -112,7 +111,7 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """What to give the client as its base URL."""
+        """The base URL for clients."""
         host, port = self._server.server_address[:2]
         return f"http://{host!s}:{port}"
 
@@ -131,7 +130,7 @@ class Simulator:
             self._server.server_close()
 
     def stop(self) -> None:
-        """Stop listening; connections that are still open get no more answers. Repeating it does nothing."""
+        """Stop listening. Open connections get no more answers. A second call does nothing."""
         with self._stopping:
             if self._is_closed:
                 return
@@ -154,18 +153,18 @@ class Simulator:
         return self.tally.outcomes
 
     def counted(self) -> dict[str, Any]:
-        """What ``GET /faults`` says; with limits also the calls that were used of each."""
+        """The content of ``GET /faults``; with limits also the calls in each window."""
         return self.tally.to_json() | ({"used": self.quota.used} if self.quota else {})
 
     @property
     def made_up(self) -> bool | None:
-        """Whether the values of its answers are made up; None where nobody knows that of all."""
+        """Whether the values of its answers are made up; None where this is unknown, or holds of some only."""
         if self._pass_on is not None:
             return None
         return True if self._recordings is None else self._recordings.made_up
 
     def next_number(self) -> int | None:
-        """The number of the request that begins, from 1; None where the server is to be gone."""
+        """The number of a request that begins, from 1; None where the fault ``die`` has ended the server."""
         with self._lock:
             if self._is_closed or self._numbers_given >= self._last_request:
                 return None
@@ -174,7 +173,7 @@ class Simulator:
             return self._numbers_given
 
     def hit_by(self, number: int, asked: Asked) -> list[Fault]:
-        """The exchange faults that hit the request."""
+        """The exchange faults that hit the request, which is counted for each."""
         drawn = exchange_faults(self.faults, number, asked, self._seed)
         hit = [fault for fault in drawn if self.tally.is_left(fault, fault.only.times)]
         for fault in hit:
@@ -182,26 +181,26 @@ class Simulator:
         return hit
 
     def note(self, outcome: str, line: str) -> None:
-        """Count and log how a request ends, before its answer is sent."""
+        """Count and log the outcome of a request, before its answer is sent."""
         self.tally.end(outcome)
         if self._log:
             self._log(f"{line} {outcome}")
 
     def after(self, number: int) -> None:
-        """Be gone, where this request was the last."""
+        """Stop the server if this request is the last that ``die`` allows."""
         if number >= self._last_request:
             self.tally.hit("die")
             threading.Thread(target=self.stop).start()
 
     def reply(self, query: str, agent: str) -> Reply:
-        """What an API in good health says to a query."""
+        """The reply of an API without faults of an exchange."""
         if self._pass_on:
             return self._pass_on(query, agent)
         status, payload = self.answer(query)
         return Reply(status, json.dumps(payload, ensure_ascii=False).encode())
 
     def answer(self, query: str) -> tuple[int, Any]:
-        """Status and JSON for a query, faults of values included."""
+        """Status and JSON for a query, with faults of values."""
         try:
             locations, variables = parse_query(query)
             answers = [self._answer_location(location, variables) for location in locations]
@@ -258,7 +257,8 @@ class Simulator:
     def _more(
         self, location: AskedLocation, variables: Sequence[str], clock: datetime, first: int, last: int
     ) -> AirSeries:
-        """The hours from ``first`` to ``last`` of a location, whatever days it was asked for; those that there are."""
+        """The hours from ``first`` to ``last`` of a location, as far as they exist, whatever days the request is
+        for."""
         days = [date(1970, 1, 1) + timedelta(days=hour // 24) for hour in (first, last)]
         try:
             series, _ = self._series(replace(location, first=days[0], last=days[1]), variables, clock)

@@ -1,4 +1,4 @@
-"""What the simulated API has counted: how its requests ended, and which faults hit which. Safe to share by threads."""
+"""Counts of the simulated API: the outcomes of its requests, and which faults hit which. Safe to share by threads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 
 class Tally:
-    """outcomes: how many requests ended how. A request is one of those of a thread that ``begin`` was called in."""
+    """The counts. outcomes: outcome → number of requests. A thread's request is the one of its last call of
+    ``begin``."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[str] = Counter()
@@ -19,11 +20,11 @@ class Tally:
         self._thread = threading.local()
 
     def begin(self, number: int) -> None:
-        """From now on this thread is busy with the request of this number."""
+        """This thread begins the request of this number."""
         self._thread.number = number
 
     def hit(self, fault: str) -> None:
-        """A fault hits this thread's request."""
+        """Count a fault that hits this thread's request."""
         number = getattr(self._thread, "number", None)
         if number is None:
             return
@@ -33,7 +34,7 @@ class Tally:
                 requests.append(number)
 
     def is_left(self, key: Hashable, times: int | None) -> bool:
-        """Whether what may happen ``times`` times (None: always) may happen once more; if so, it does."""
+        """Whether a thing that may happen ``times`` times (None: always) may happen once more. If so, count it."""
         with self._lock:
             if times is not None and self._times[key] >= times:
                 return False
@@ -45,7 +46,8 @@ class Tally:
             self.outcomes[outcome] += 1
 
     def to_json(self) -> dict[str, Any]:
-        """requests: in all. outcomes: by outcome. faults: by name how often, and the numbers of the requests."""
+        """requests: their number. outcomes: outcome → number. faults: name → how often, and the numbers of the
+        requests."""
         with self._lock:
             faults = {name: {"served": len(numbers), "requests": list(numbers)} for name, numbers in self._hit.items()}
             return {"requests": self.outcomes.total(), "outcomes": dict(self.outcomes), "faults": faults}

@@ -88,9 +88,9 @@ SCALES: Mapping[str, Scale] = {
         _bands((0, 44), (45, 94), (95, 124), (125, 154), (155, 304), (305, 504)),
     ),
 }
-"""By pollutant code. Ozone has a scale for the mean of 8 hours, which ends at 0.200 ppm, and one for a single
-hour, which begins at 0.125 ppm; sulphur dioxide one for an hour, which ends at 304 ppb, and one for 24 hours,
-which begins at 305 ppb. Where a scale is not defined its index is NaN (or None)."""
+"""Pollutant code → scale. Two pollutants have two scales each. Ozone: one for the mean of 8 hours, which ends at 0.200
+ppm, and one for a single hour, which begins at 0.125 ppm. Sulphur dioxide: one for an hour, which ends at 304 ppb, and
+one for 24 hours, which begins at 305 ppb. Where a scale is not defined the index is NaN (or None)."""
 
 
 def sub_indices(pollutant: str, values: Floats) -> Floats:
@@ -122,10 +122,10 @@ def sub_index(pollutant: str, value: float) -> int | None:
 
 
 def rolling_mean(values: Floats, hours: int) -> Floats:
-    """Mean of each hour and those before it, ``hours`` in all; NaN where over a quarter of them is missing.
+    """For each hour the mean of the last ``hours`` hours, itself included; NaN where over a quarter of them is missing.
 
-    The hours before the first count as missing. Every mean adds its own hours in the same order, so that it
-    does not depend, not even in the last bit, on where the array begins.
+    Hours before the first one count as missing. Every mean adds its hours in the same order, so that its last bit does
+    not depend on where the array begins.
     """
     padded = np.concatenate([np.full(hours - 1, np.nan), values])
     present = ~np.isnan(padded)
@@ -142,11 +142,13 @@ def rolling_mean(values: Floats, hours: int) -> Floats:
 def hourly_indices(hourly: Mapping[str, Floats]) -> dict[str, Floats]:
     """The US AQI of every hour, per pollutant and (key ``aqi``) overall, from hourly concentrations.
 
-    hourly: µg/m³ per pollutant code (pm25, pm10, o3, no2, so2, co), adjacent hours, NaN where missing.
-    The first 23 hours lack hours to average; give 23 more than are wanted.
+    hourly: pollutant code (pm25, pm10, o3, no2, so2, co) → µg/m³ of adjacent hours, NaN where missing. The first 23
+    hours
+    lack hours for their means: give 23 hours more than are wanted.
 
-    Ozone takes the higher of its two scales. Sulphur dioxide takes the hour's scale up to 304 ppb; above it
-    the 24-hour scale, or 200 where the 24-hour mean stays below 305 ppb (appendix G, table 2, footnotes).
+    Ozone takes the higher index of its two scales. Sulphur dioxide takes the hourly scale up to 304 ppb. Above it,
+    sulphur dioxide takes the 24-hour scale, or 200 where the 24-hour mean is below 305 ppb (appendix G, table 2,
+    footnotes).
     """
     means = {code: rolling_mean(hourly[code], SCALES[code].hours) for code in ("pm25", "pm10", "o3", "co")}
     indices = {code: sub_indices(code, mean) for code, mean in means.items()}

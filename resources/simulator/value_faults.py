@@ -1,6 +1,7 @@
-"""Faults of values: what the simulated API answers in good form, and what is not right in it.
+"""Faults of values: the simulated API answers in the right form, with wrong values.
 
-Drawn from location and hour, so that asking again gives the same. Must not know: requests, sockets, recordings.
+They are drawn from location and hour, so that a repeated request gets the same. Must not know: requests, sockets,
+recordings.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ PM25, PM25_INDEX, ALL_INDICES = "pm2_5", "us_aqi_pm2_5", "us_aqi"
 NOON = 12
 Mask = NDArray[np.bool_]
 More = Callable[[int, int], AirSeries]
-"""The series of the location for other hours: the first and the last, both in; what there is not is not in it."""
+"""(first hour, last hour) → the location's series for these hours, both included, as far as they exist."""
 
 
 def with_faults(
     series: AirSeries, seed: int, faults: Sequence[Fault], today: int, more: More
 ) -> tuple[AirSeries, set[str]]:
-    """The series after its value faults, and the names of those that changed it.
+    """The series after its value faults, and the names of the faults that changed it.
 
-    seed: of the location. faults: those that concern the location. today: days since 1970 of the clock.
+    seed: that of the location. faults: those that concern the location. today: the clock's day, in days since 1970.
+    more: gives other hours of the location.
     """
     hit_by = set()
     for fault in faults:
@@ -43,13 +45,13 @@ def with_faults(
 
 
 def undefined(faults: Sequence[Fault], location: AskedLocation, variables: Sequence[str]) -> list[str]:
-    """The variables whose unit is undefined in an answer for a location."""
+    """The variables whose unit is ``undefined`` in an answer for a location."""
     named = {name for it in faults if it.name == "undefined" and it.only.touches(location) for name in it.variables}
     return [name for name in variables if name in named]
 
 
 def _with(fault: Fault, series: AirSeries, seed: int, today: int, more: More) -> AirSeries:
-    """The series after one of them."""
+    """The series after one fault of values."""
     hours, values = series.hours, dict(series.values)
     channel = 100 * (1 + list(VALUE_FAULTS).index(fault.name))
     there = fault.only.of_hours(hours)
@@ -83,7 +85,7 @@ def _with(fault: Fault, series: AirSeries, seed: int, today: int, more: More) ->
 
 
 def _frozen(fault: Fault, series: AirSeries, hit: Mask, more: More) -> AirSeries:
-    """From the first hour of the scope on, or of every day from noon on, the values of that hour."""
+    """Repeat one hour's values in all later hours: the first hour of the scope, or without one noon of every day."""
     hours, only = series.hours, fault.only.hours
     since = hours // 24 * 24 + NOON if only is None else np.full(len(hours), only[0])
     values = {name: cells.copy() for name, cells in series.values.items()}
@@ -97,7 +99,8 @@ def _frozen(fault: Fault, series: AirSeries, hit: Mask, more: More) -> AirSeries
 
 
 def _rescaled(fault: Fault, series: AirSeries, hit: Mask, more: More) -> AirSeries:
-    """The index of PM2.5 by two scales, and the greatest of all indices anew; where all hours before are there."""
+    """The index of PM2.5 by the old and the new scale, and with it the overall index; unchanged if hours
+    before are missing."""
     hours, values, only = series.hours, dict(series.values), fault.only.hours
     if not len(hours) or PM25 not in values or PM25_INDEX not in values:
         return series

@@ -1,11 +1,11 @@
-"""What lies in a file that people kept: the JSON in it, and the answers of the API in that, bare or wrapped.
+"""The content of a file that people saved: its JSON, and the API's answers in it, bare or wrapped.
 
-A pipeline puts an answer beside other things (``{"fetched": …, "data": {…}}``), in a list, as text in text, a line
-each (JSON lines), and packs the file (gzip). What is near an answer counts as one, so that it is refused and not
-passed over: an object with lists of hours, one with ``hourly_units``, one with ``generationtime_ms`` and coordinates,
-an error of the API (``{"error": true, "reason": "…"}``), JSON of these that is broken off.
+Pipelines wrap an answer in an object (``{"fetched": …, "data": {…}}``), in a list, as a text in JSON, or as one of
+several lines (JSON lines), and pack the file (gzip). JSON that is similar to an answer counts as one, so that it is
+refused, not ignored: an object with lists of hours, with ``hourly_units``, or with ``generationtime_ms`` and
+coordinates; an error of the API (``{"error": true, "reason": "…"}``); such JSON that is broken off.
 
-Pure. Must not know: folders, what an answer has to be like.
+Pure. Must not know: folders, the rules of a valid answer.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from resources.open_meteo.variables import UNITS
 from resources.simulator.documents import NotAnAnswer, WrongDocument, saved_error
 
 STREAM_ERROR = re.compile(r"Unexpected error while streaming data: ?([^\n]{0,200})")
-"""What the API ends an answer with where reading fails after it began."""
+"""The end of an answer whose reading failed after the answer had begun."""
 LIKE_AN_ANSWER = re.compile(r'"(hourly|hourly_units|generationtime_ms)"\s*:')
 DEEPEST = 12
-"""Levels of objects, lists and texts in which answers are looked for."""
+"""Answers are looked for in so many levels of objects, lists and texts."""
 _LINE = re.compile(r"\s*([{].*[}]|[\[].*[\]])\s*$")
 _GZIP, _WITH_HEADER = b"\x1f\x8b", 31
 
 
 def content_of(data: bytes) -> Any:
-    """The JSON of a file's bytes; a list of those of its lines.
+    """The JSON of a file's bytes; for JSON lines the list of the lines' values.
 
-    Raises WrongDocument for what is near an answer and no JSON, NotAnAnswer for what is neither.
+    Raises WrongDocument for text that is similar to an answer and no JSON, NotAnAnswer for other text that is no JSON.
     """
     whole = True
     if data.startswith(_GZIP):
@@ -63,7 +63,7 @@ def _of_line(number: int, line: str, text: str) -> Any:
 
 
 def _unpacked(data: bytes) -> tuple[bytes, bool]:
-    """What gzip packed, as far as it is there, and whether it is there whole."""
+    """The unpacked bytes of gzip data, as far as they go, and whether they are complete."""
     parts = []
     while data:
         inflater = zlib.decompressobj(_WITH_HEADER)
@@ -78,7 +78,7 @@ def _unpacked(data: bytes) -> tuple[bytes, bool]:
 
 
 def answers_in(content: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The answers in JSON, and what is near one, each with the way to it (``[2].data``; nothing for the whole)."""
+    """The answers in JSON, and objects similar to one, each with its path (``[2].data``; empty for the whole)."""
     yield from _answers(content, "", 0)
 
 
@@ -99,9 +99,9 @@ def _answers(content: Any, way: str, depth: int) -> Iterator[tuple[str, Mapping[
 
 
 def is_like_an_answer(content: Mapping[str, Any]) -> bool:
-    """Whether an object is an answer about a location, or near one, or an error of the API.
+    """Whether an object is an answer about a location, similar to one, or an error of the API.
 
-    A request is none, where ``hourly`` is a list of names.
+    A request is not: its ``hourly`` is a list of names.
     """
     hourly = content.get("hourly")
     first = hourly[0] if isinstance(hourly, list) and hourly else hourly

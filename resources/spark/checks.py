@@ -21,8 +21,8 @@ def check_submitted() -> None:
     """
     from pyspark import SparkConf
 
-    told = SparkConf(loadDefaults=True, _jvm=_submitted_gateway().jvm).getAll()
-    if wrong := first_wrong(told):
+    submitted = SparkConf(loadDefaults=True, _jvm=_submitted_gateway().jvm).getAll()
+    if wrong := first_wrong(submitted):
         raise ConfigurationError(f"spark-submit was told otherwise: {wrong}", "Leave it out of the call.")
 
 

@@ -132,13 +132,13 @@ def check_java_libraries() -> list[str]:
     return jars
 
 
-def spark_archive(settings: Settings, warehouse: str, told: Callable[[str], None]) -> str:
+def spark_archive(settings: Settings, warehouse: str, say: Callable[[str], None]) -> str:
     """The URI of the archive of Spark's and Delta's jars on the cluster; the archive is uploaded if it is not there.
 
-    warehouse: the URI of the warehouse. told: called with a message before an upload. Raises MachineError.
+    warehouse: the URI of the warehouse. say: called with a message before an upload. Raises MachineError.
     """
     uri = spark_archive_uri(settings, warehouse)
-    ensure_archive(uri, lambda target: write_jars(_cluster_jars(), target), told)
+    ensure_archive(uri, lambda target: write_jars(_cluster_jars(), target), say)
     return uri
 
 
@@ -276,8 +276,8 @@ class SparkDriver:
                 raise refused from error
             text = text_of(error)
             status = self._ended() if is_gone(text) else None
-            if (told := told_of_memory(text, self._said(), status, self._heaps)) is not None:
-                raise RunError(*told) from error
+            if (explanation := told_of_memory(text, self._said(), status, self._heaps)) is not None:
+                raise RunError(*explanation) from error
             raise RunError(
                 f"the Spark session did not start: {of_the_jvm(error)}", f"The JVM's log is {self._log}."
             ) from error
@@ -292,11 +292,11 @@ class SparkDriver:
             return RunError("the run was ended, and Spark's work with it", AGAIN)
         text = text_of(error)
         if not is_gone(text):
-            told = told_of_memory(text, "", None, self._heaps)
-            return None if told is None else RunError(*told)
+            explanation = told_of_memory(text, "", None, self._heaps)
+            return None if explanation is None else RunError(*explanation)
         status = self._ended()
-        if (told := told_of_memory(text, self._said(), status, self._heaps)) is not None:
-            return RunError(*told)
+        if (explanation := told_of_memory(text, self._said(), status, self._heaps)) is not None:
+            return RunError(*explanation)
         if status is None:
             return None
         how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"

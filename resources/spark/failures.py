@@ -84,14 +84,14 @@ def told_of_memory(text: str, log: str, status: int | None, heaps: Heaps) -> Exp
     """
     if refused := _REFUSED.search(text):
         return Explanation(f"HDFS refused to write: {refused[1].strip()}", AGAIN)
-    if told := _of_executors(text, heaps):
-        return told
+    if explanation := _of_executors(text, heaps):
+        return explanation
     if _OUT_OF_MEMORY.search(text) or _BROADCAST in text:
         return _driver(text, heaps)
     if status is None and not is_gone(text):
         return None
-    if status is None and (told := _of_executors(log, heaps)):
-        return told
+    if status is None and (explanation := _of_executors(log, heaps)):
+        return explanation
     if _OUT_OF_MEMORY.search(log) or status == OUT_OF_MEMORY_EXIT:
         return _driver(log, heaps)
     if _MACHINE.search(log):

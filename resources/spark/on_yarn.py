@@ -33,7 +33,10 @@ IN_CLUSTER = "cluster"
 master."""
 AM_MEBIBYTES = 512
 """The heap of the application master."""
-_AM_OVERHEAD = 384
+_OVERHEAD_MEBIBYTES, _OVERHEAD_FACTOR = 384, 0.1
+"""What Spark adds to the heap of a driver or application master: this part of it, and at least so much."""
+_OF_MASTERS = ("spark.yarn.am.memory", "spark.driver.memory")
+"""How the settings of Spark begin that give the application master another size: without, and with the driver in it."""
 _UNITS = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024 * 1024}
 _DRIVER_TAG = re.compile(rf"{TAG}-driver-(.+)-([0-9]+)-([0-9]+)")
 """The tag with the driver's process: host, pid, start of the process in clock ticks since the boot."""
@@ -77,11 +80,11 @@ def check_master(settings: Settings) -> None:
         )
 
 
-def check_cluster(settings: Settings, warehouse: str) -> ResourceManager:
+def check_cluster(settings: Settings, warehouse: str, *, in_cluster: bool = False) -> ResourceManager:
     """Check within seconds whether YARN and HDFS would accept the session. Gives the cluster's ResourceManager.
 
-    warehouse: its URI. Raises ConfigurationError for a wrong setting, MachineError for a cluster that does not answer
-    or has no room.
+    warehouse: its URI. in_cluster: whether the driver runs in the application master. Raises ConfigurationError for a
+    wrong setting, MachineError for a cluster that does not answer or has no room.
     """
     conf = HadoopConf.load()
     if "://" not in warehouse or warehouse.startswith("file:"):
@@ -92,10 +95,30 @@ def check_cluster(settings: Settings, warehouse: str) -> ResourceManager:
     manager = ResourceManager(conf)
     manager.info()
     manager.check_queue(settings.yarn.queue)
-    manager.check_container(executor_mebibytes(settings), settings.yarn.executor_cores, "an executor")
+    check_containers(manager, settings, in_cluster=in_cluster)
     check_reachable(conf, warehouse)
     _check_keytab(settings)
     return manager
+
+
+def check_containers(manager: ResourceManager, settings: Settings, *, in_cluster: bool = False) -> None:
+    """Raises MachineError where no NodeManager, even an idle one, has room for the application master, or for an
+    executor. in_cluster: whether the driver runs in the application master.
+
+    An application master whose size ``spark.conf`` changes is not checked.
+    """
+    if not any(name.startswith(_OF_MASTERS[in_cluster]) for name in settings.spark.conf):
+        heap = _mebibytes(settings.spark.driver_memory) if in_cluster else AM_MEBIBYTES
+        what = "the application master, with the driver in it," if in_cluster else "the application master"
+        remedy = "Lower spark.driver_memory." if in_cluster else "Give a NodeManager more memory."
+        manager.check_container(with_overhead(heap), 1, what, remedy)
+    lower = "Lower yarn.executor_memory, yarn.executor_memory_overhead or yarn.executor_cores."
+    manager.check_container(executor_mebibytes(settings), settings.yarn.executor_cores, "an executor", lower)
+
+
+def with_overhead(heap: int) -> int:
+    """The size of the container of a driver or application master, in MiB. heap: in MiB."""
+    return heap + max(int(heap * _OVERHEAD_FACTOR), _OVERHEAD_MEBIBYTES)
 
 
 def _check_keytab(settings: Settings) -> None:
@@ -177,15 +200,15 @@ def warehouse_tag(uri: str) -> str:
     return f"{TAG}-warehouse-{hashlib.sha256(uri.encode()).hexdigest()[:12]}"
 
 
-def end_orphans(manager: ResourceManager, warehouse: str, told: Callable[[str], None]) -> None:
+def end_orphans(manager: ResourceManager, warehouse: str, say: Callable[[str], None]) -> None:
     """End the applications on the warehouse whose driver was a process of this machine and is dead.
 
-    told: called with a sentence for each. Raises RunError where YARN does not end one.
+    say: called with a sentence for each. Raises RunError where YARN does not end one.
     """
     for application in manager.applications(warehouse_tag(warehouse)):
         if _is_orphan(application):
             manager.kill(application.id)
-            told(f"Ended {application.id} ({application.name}): its driver is dead.")
+            say(f"Ended {application.id} ({application.name}): its driver is dead.")
 
 
 def _is_orphan(application: Application) -> bool:
@@ -209,10 +232,10 @@ def archive_uri(settings: Settings, warehouse: str, name: str) -> str:
     return f"{scheme}://{rest.partition('/')[0]}/user/{user_name()}/aqi/archives/{name}"
 
 
-def ensure_archive(uri: str, make: Callable[[Path], None], told: Callable[[str], None]) -> None:
+def ensure_archive(uri: str, make: Callable[[Path], None], say: Callable[[str], None]) -> None:
     """Upload an archive to ``uri`` unless it is there.
 
-    make: writes the archive to a local file. told: called with a message before the upload. If two runs upload the same
+    make: writes the archive to a local file. say: called with a message before the upload. If two runs upload the same
     archive at once, both do it; this does no harm, because the name of an archive depends on its content. Raises
     MachineError where it cannot be written.
     """
@@ -223,7 +246,7 @@ def ensure_archive(uri: str, make: Callable[[Path], None], told: Callable[[str],
         with tempfile.TemporaryDirectory(prefix="aqi-archive-") as scratch:
             local = Path(scratch) / "archive.zip"
             make(local)
-            told(f"uploading {local.stat().st_size / 2**20:.0f} MiB to {uri}, once")
+            say(f"uploading {local.stat().st_size / 2**20:.0f} MiB to {uri}, once")
             folder, _, name = path.rpartition("/")
             part = f"{folder}/.{name}.{uuid.uuid4().hex}.tmp"
             files.makedirs(folder, exist_ok=True)

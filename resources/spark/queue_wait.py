@@ -31,7 +31,7 @@ class QueueWait:
     """Observes the application with ``tag`` until it has an executor, and ends it when it waits too long.
 
     queue: the name of its queue, for messages. seconds: how long it may wait for its application master, and then for
-    an executor. told: called once for each of the two waits, and when an application cannot be ended. poll_seconds: the
+    an executor. say: called once for each of the two waits, and when an application cannot be ended. poll_seconds: the
     time between two questions. The attribute ``refused`` is the error that says why the application was ended; None
     while it was not.
     """
@@ -42,10 +42,10 @@ class QueueWait:
         tag: str,
         queue: str,
         seconds: float,
-        told: Callable[[str], None],
+        say: Callable[[str], None],
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
-        self._manager, self._tag, self._queue, self._seconds, self._told = manager, tag, queue, seconds, told
+        self._manager, self._tag, self._queue, self._seconds, self._say = manager, tag, queue, seconds, say
         self._poll_seconds = poll_seconds
         self._over = threading.Event()
         self._cancelled = False
@@ -78,10 +78,10 @@ class QueueWait:
                 if not application.has_executors:
                     self._kill(application)
         except LakehouseError as error:
-            self._told(str(error))
+            self._say(str(error))
 
     def _look(self) -> None:
-        waits_for, since, told = "", 0.0, set[str]()
+        waits_for, since, reported = "", 0.0, set[str]()
         while not self._over.wait(self._poll_seconds):
             try:
                 found = self._manager.applications(self._tag)
@@ -107,9 +107,9 @@ class QueueWait:
                     "yarn.queue_wait_seconds.",
                 )
                 self._kill(application)
-            elif waited >= min(TOLD_AFTER_SECONDS, self._seconds / 2) and what not in told:
-                told.add(what)
-                self._told(
+            elif waited >= min(TOLD_AFTER_SECONDS, self._seconds / 2) and what not in reported:
+                reported.add(what)
+                self._say(
                     f"{application.id} waits in YARN's queue {self._queue} for {what}, "
                     f"{self._seconds:g} s at most (yarn.queue_wait_seconds)"
                 )
@@ -118,7 +118,7 @@ class QueueWait:
         try:
             self._manager.kill(application.id)
         except LakehouseError as error:  # tried again at the next question
-            self._told(str(error))
+            self._say(str(error))
 
 
 def _what(application: Application) -> str:

@@ -100,9 +100,9 @@ class Journal:
         """Remove all entries but those of the newest runs, and the unfinished files that killed writers left of the
         removed ones."""
         run_ids = self._run_ids()
-        kept = run_ids[-self._kept :]
         gone = [f"{run_id}{_ENDING}" for run_id in run_ids[: -self._kept]]
-        gone += [name for name in unfinished(self._files, self._folder) if name < f".{kept[0]}"]
+        for oldest in run_ids[-self._kept :][:1]:  # none where the folder cannot be listed
+            gone += [name for name in unfinished(self._files, self._folder) if name < f".{oldest}"]
         for name in gone:
             with contextlib.suppress(FileNotFoundError):
                 self._files.rm_file(f"{self._folder}/{name}")

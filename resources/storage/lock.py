@@ -89,7 +89,7 @@ class WarehouseLock:
     def __enter__(self) -> WarehouseLock:
         self._fd = _open(self._folder)
         deadline = time.monotonic() + self._wait_seconds
-        told = False
+        reported = False
         named_at = time.monotonic()
         dead: _DeadRun | None = None
         dead_since = 0.0
@@ -107,9 +107,9 @@ class WarehouseLock:
                         f"refused: in use by {holder}; the warehouse is {self._folder}",
                         "Wait until it is done, or end that process; the lock goes with it.",
                     )
-                if not told:
+                if not reported:
                     self._on_wait(holder)
-                    told = True
+                    reported = True
             if found != dead:
                 dead, dead_since = found, time.monotonic()
             elif dead is not None and time.monotonic() - dead_since >= self._orphan_grace_seconds:
@@ -159,8 +159,8 @@ def _open(folder: Path) -> int:
                 f"{lock} is not writable ({error.strerror})",
                 f"Its owner, or root, gives all who run here rights to it: chmod g+rw {lock}.",
             ) from error
-        told = f"the warehouse {folder} is not writable ({error.strerror})"
-        raise MachineError(told, how_to_write(folder, error)) from error
+        what = f"the warehouse {folder} is not writable ({error.strerror})"
+        raise MachineError(what, how_to_write(folder, error)) from error
 
 
 def how_to_write(folder: Path, error: OSError) -> str:

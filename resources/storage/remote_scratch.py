@@ -49,7 +49,10 @@ class RemoteScratch:
         self._remove(self._name)
 
     def _sweep(self) -> None:
-        for name in names_in(self._files, self._root):
+        names: list[str] = []
+        with contextlib.suppress(OSError):  # then a later run removes what was left
+            names = names_in(self._files, self._root)
+        for name in names:
             with contextlib.suppress(OSError):
                 if is_left(name, self._age_days(name)):
                     self._remove(name)

@@ -36,7 +36,8 @@ class RunProfiles:
         write_atomically(self._files, f"{self._folder}/{profile.run_id}{_ENDING}", content)
         run_ids = self.run_ids()
         gone = [f"{run_id}{_ENDING}" for run_id in run_ids[: -self._kept]]
-        gone += [name for name in unfinished(self._files, self._folder) if name < f".{run_ids[-self._kept :][0]}"]
+        for oldest in run_ids[-self._kept :][:1]:  # none where all were removed meanwhile
+            gone += [name for name in unfinished(self._files, self._folder) if name < f".{oldest}"]
         for name in gone:
             with contextlib.suppress(FileNotFoundError):
                 self._files.rm_file(f"{self._folder}/{name}")

@@ -154,6 +154,13 @@ def test_a_location_is_chosen_for_its_hours_and_episodes_are_told(opened: Open) 
     assert "4 hours, up to" in page.locator("#page-air .tip").last.inner_text()
     rows = page.get_by_role("region", name="The longest episodes").locator("tbody tr")
     assert rows.count() == 15
+    going = [row.split("\t")[1:3] for row in rows.all_inner_texts() if "still open" in row]
+    assert going == [["2025-08-18 05:00", "4, still open"]] * 3, "which come first; another writer doubled one"
+    since = " since 2025-08-18 05:00 UTC"
+    assert (
+        page.locator("#page-air p", has_text="Still open").inner_text()
+        == f"Still open: Hà Nội{since}; {MARKUP}{since}; {MARKUP}{since}."
+    )
 
 
 def test_a_calendar_scrolls_in_its_own_box(opened: Open) -> None:

@@ -124,6 +124,21 @@ def test_the_page_does_not_scroll_sideways_where_it_is_narrow(opened: Open, addr
     assert page.evaluate(TOO_WIDE, 390) == []
 
 
+def test_what_scrolls_sideways_says_so(opened: Open) -> None:
+    """Where it is too wide for the window, and nowhere else; printed it does not scroll."""
+    seen = "boxes => boxes.filter(box => box.checkVisibility()).map(box => [box.scrollWidth > box.clientWidth, "
+    seen += "box.querySelector('.sideways').checkVisibility()])"
+    for width in (390, 1400):
+        page = opened("#runs", width=width, height=844)
+        page.wait_for_timeout(100)
+        found = page.locator("main .scrolls").evaluate_all(seen)
+        assert found and [hint for _, hint in found] == [wide for wide, _ in found]
+        assert any(wide for wide, _ in found) == (width == 390)
+    page = opened("#runs", width=390, height=844)
+    page.emulate_media(media="print")
+    assert page.locator("main .sideways:visible").count() == 0
+
+
 def test_printed_it_is_light_and_has_no_buttons(opened: Open) -> None:
     page = opened("#assets/gold.fact_episode", dark=True)
     page.emulate_media(media="print")

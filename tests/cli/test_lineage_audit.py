@@ -17,6 +17,7 @@ from orchestration.core.runs.journal import Attempt, RunEntry, RunState
 from orchestration.core.runs.outcome import Outcome, Problem
 from orchestration.core.state.partition_record import Answer, PartitionRecord, Question
 from orchestration.core.state.provenance import Provenance
+from orchestration.core.state.versions import Equal
 from orchestration.reports.lineage.words.partition import hours_in_words
 from resources.storage.journal import Journal
 from tests.support.cli_calls import DAILY, EPISODE, Aqi
@@ -168,6 +169,22 @@ def test_a_run_of_days_is_told_as_one_and_in_json_day_by_day(aqi: Aqi, ask: Ask,
     hourly = ask(made, *call)["hops"][1]
     assert [one["partition"] for one in hourly["partitions"]] == [str(BEFORE), str(DAY)]
     assert hourly["not_recorded"] == ["2025-08-19/hanoi"]
+
+
+def test_an_acceptance_stands_beside_the_run_that_wrote_the_rows(aqi: Aqi, ask: Ask, copied: Audited) -> None:
+    """`aqi accept` writes no rows: they stay those of the run that wrote them."""
+    declared, warehouse = copied.workspace.catalog[DAILY], copied.workspace.warehouse
+    before = {DAY: replace(copied.made(DAILY, DAY, {}), code="2:earlier:settings")}
+    copied.put(DAILY, before)
+    today = copied.workspace.current().code(declared, DAY.location)
+    equal = (Equal(DAILY, None, "2:earlier:settings", today),)
+    warehouse.record(declared, Provenance("run-10", DAILY, "2025-08-20T05:00:00Z", {}, equal=equal))
+    call = ("lineage", DAILY, "--partitions", "2025-08-18", "--locations", "hanoi")
+    words = aqi.text(*call, AQI_WAREHOUSE__URI=str(copied.folder))
+    assert f"made  {AT} by run {RUN}, version " in words
+    assert "code  2:earlier:settings (as today's: accepted 2025-08-20T05:00:00Z by run run-10); contract" in words
+    (told,) = ask(copied)["hops"][0]["partitions"]
+    assert (told["run_id"], told["accepted"]) == (RUN, {"run_id": "run-10", "at": "2025-08-20T05:00:00Z"})
 
 
 def test_what_changed_since_is_named(aqi: Aqi, ask: Ask, copied: Audited) -> None:

@@ -178,6 +178,21 @@ def test_a_wipe_forgets_what_could_not_be_made(aqi: Aqi, copied: str) -> None:
     assert len(failed(EPISODE)) == 36, "a later attempt counts"
 
 
+def test_a_wipe_of_a_location_forgets_all_its_days_that_could_not_be_made(aqi: Aqi, copied: str) -> None:
+    """Without a range: those that no table has are named too, and the other locations are left alone."""
+    at = {"AQI_WAREHOUSE__URI": copied}
+    tried = PartitionSet.of(Days.of(date(2025, 8, 1), date(2025, 8, 3)), ["hanoi", "hcmc"])
+    attempts = {EPISODE: Attempt(problems=(Problem(Outcome.FAILED, tried, "no such days"),), planned=tried)}
+    when = "2025-08-20T05:00:00Z"
+    Journal(copied).write(RunEntry("20250820T050000-aaaaaa", "x", when, when, RunState.FAILED, attempts=attempts))
+    call = ("wipe", "--locations", "hcmc")
+    forget = f"forget {EPISODE} 2025-08-01..2025-08-03 × hcmc (3 partitions that could not be made)"
+    assert aqi.text(*call, "--dry-run", **at).splitlines() == [forget]
+    aqi.text(*call, "--yes", **at)
+    left = [one["partition"] for one in aqi.json("status", EPISODE, **at) if one["state"] == "failed"]
+    assert left == ["2025-08-01/hanoi", "2025-08-02/hanoi", "2025-08-03/hanoi"]
+
+
 def test_a_wipe_of_a_partition_without_rows_is_a_commit_without_files(aqi: Aqi, copied: str) -> None:
     log = DeltaLog(f"{copied}/gold/fact_episode", PartitionColumns("start_date_utc", "location_key"))
     before = log.versions()[-1]
@@ -365,7 +380,8 @@ def test_chunks_that_were_not_asked_for_are_a_line_together() -> None:
     ]
     print_summary(console, RunSummary("r", Plan((), ()), (), 1.0, chunks=tuple(chunks)))
     assert isinstance(console.file, io.StringIO)
-    said, _, *table = [" ".join(line.split()) for line in console.file.getvalue().splitlines() if line.strip()]
+    said, heads, *table = [" ".join(line.split()) for line in console.file.getvalue().splitlines() if line.strip()]
     assert said.startswith("failed chunk a (1 of 3 chunks")
+    assert heads == "chunk state days × locations seconds error", "no rows were written"
     days = len(step.partitions)
     assert table[:2] == [f"a failed {days} 0.0 told below", f"b … c failed {2 * days} not asked"]

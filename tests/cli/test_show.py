@@ -176,6 +176,20 @@ def test_a_wide_terminal_has_all_columns_that_have_a_value(aqi: Aqi, lake: str) 
 
 
 @pytest.mark.costly
+def test_a_terminal_that_is_too_narrow_for_the_key_has_a_line_a_column(aqi: Aqi, lake: str) -> None:
+    """With every column that has values; a long value stands below its name, and nothing is left out."""
+    seen = on_a_terminal("show", EPISODE, "--limit", "2", width=40, AQI_WAREHOUSE__URI=lake)
+    paragraphs = [of.splitlines() for of in "\n".join(seen.lines).split("\n\n")]
+    header = aqi.text("show", EPISODE, "--format", "csv", AQI_WAREHOUSE__URI=lake).splitlines()[0].split(",")
+    there = [name for name in header if name not in ("end_exclusive_ts_utc", "is_open")]
+    for lines, values in zip(paragraphs, (["danang", "2025-08-18T07:00:00Z"], ["hanoi", "500"]), strict=True):
+        assert [line.split()[0] for line in lines if not line.startswith("  ")] == there
+        assert set(values) <= {line.split()[-1] for line in lines}
+    assert seen.widest <= 40
+    assert seen.errors == ""
+
+
+@pytest.mark.costly
 def test_rows_as_csv_on_a_terminal_are_the_first_ones(lake: str) -> None:
     seen = on_a_terminal("show", "gold.dim_time", "--format", "csv", AQI_WAREHOUSE__URI=lake)
     assert (len(seen.lines), seen.errors) == (21, "20 of 24 rows; --limit 0 for all\n")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from orchestration.core.partitions.keys import Days, PartitionSet
 from orchestration.core.runs.journal import Attempt, RunEntry, RunState
 from orchestration.core.runs.outcome import Outcome, Problem
+from orchestration.project import load, open_workspace
 from resources.storage.journal import Journal
-from tests.support.cli_calls import AT, DAILY, EPISODE, Aqi
+from tests.support.cli_calls import AT, DAILY, EPISODE, Aqi, write
+from tests.support.days_there import with_days
 
 
 def test_status_as_json(aqi: Aqi, lake: str) -> None:
@@ -74,3 +76,57 @@ def test_what_was_never_made_because_it_failed_is_seen_without_a_range(aqi: Aqi,
         (EPISODE, "2025-08-18/hanoi", "missing"),
     ]
     assert "no answer" in told[0]["reason"]
+
+
+BRONZE, SILVER, HOURLY = "bronze.open_meteo_hourly", "silver.air_quality_hourly_clean", "gold.fact_air_quality_hourly"
+UPSTREAM = {SILVER: BRONZE, HOURLY: SILVER, DAILY: HOURLY, EPISODE: HOURLY}
+"""Of each asset, what it is made from."""
+
+
+def say_failed(warehouse: str, partitions: PartitionSet) -> None:
+    """A run after all that is there, in which the fetch failed and the rest was skipped."""
+    failed = Attempt(problems=(Problem(Outcome.FAILED, partitions, "no answer"),), planned=partitions)
+    attempts = {BRONZE: failed}
+    for asset, upstream in UPSTREAM.items():
+        why = Problem(Outcome.SKIPPED, partitions, f"upstream {upstream} failed: {partitions}")
+        attempts[asset] = Attempt(problems=(why,), planned=partitions)
+    times = ("2027-08-19T07:00:00Z", "2027-08-19T07:00:09Z")
+    Journal(warehouse).write(RunEntry("run-7", "it", *times, RunState.FAILED, seconds=9.0, attempts=attempts))
+
+
+def states(aqi: Aqi, warehouse: str, **env: str) -> dict[str, str]:
+    """Of each asset with partitions, the one state that all of them have, and why where it is not fresh."""
+    told = aqi.json("status", " or ".join([BRONZE, *UPSTREAM]), AQI_WAREHOUSE__URI=warehouse, **env)
+    found: dict[str, str] = {}
+    for one in told:
+        assert found.setdefault(one["asset"], one["state"]) == one["state"]
+    return found
+
+
+def test_what_was_skipped_and_stayed_fresh_is_no_failure_once_it_is_stale(aqi: Aqi, tmp_path: Path) -> None:
+    """A forced fetch failed; a rule changed since. What is stale was never tried, and nothing is in its way."""
+    warehouse = with_days(tmp_path / "lake", {"hanoi": ["2025-08-17..2025-08-18"]})
+    say_failed(warehouse, PartitionSet.of(Days.of(date(2025, 8, 17), date(2025, 8, 18)), ["hanoi"]))
+    assert set(states(aqi, warehouse).values()) == {"fresh"}
+    changed = {"AQI_RULES__EPISODE__THRESHOLD": "120"}
+    assert states(aqi, warehouse, **changed) == {BRONZE: "fresh", **dict.fromkeys(UPSTREAM, "fresh"), EPISODE: "stale"}
+    (first, *_) = aqi.json("status", EPISODE, AQI_WAREHOUSE__URI=warehouse, **changed)
+    assert first["reason"].startswith("its parameters changed; ")
+    assert f"run run-7, 2027-08-19T07:00:09Z, skipped it (upstream {HOURLY} failed: " in first["reason"]
+    assert first["reason"].endswith("), and that is over")
+
+
+def test_what_was_skipped_is_failed_as_long_as_something_upstream_is(aqi: Aqi, tmp_path: Path) -> None:
+    """The fetch, then rows that somebody else changed. Once it is fetched, what needs it waits to be made."""
+    day = PartitionSet.of(Days.of(date(2025, 8, 18)), ["hanoi"])
+    warehouse = str(tmp_path / "lake")
+    say_failed(warehouse, day)
+    assert states(aqi, warehouse) == {BRONZE: "failed", **dict.fromkeys(UPSTREAM, "failed")}
+    assert [one["state"] for one in aqi.json("status", EPISODE, AQI_WAREHOUSE__URI=warehouse)] == ["failed"]
+    workspace = open_workspace(load(environment={}, flags={"warehouse": {"uri": warehouse}}))
+    write(workspace, BRONZE, [], **{"2025-08-18/hanoi": 0})
+    assert {states(aqi, warehouse)[asset] for asset in UPSTREAM} == {"missing"}
+    at = datetime(2025, 8, 18, 6, tzinfo=UTC)
+    of_type = {"string": "hanoi", "double": 1.0, "integer": 1, "date": at.date(), "timestamp": at}
+    write(workspace, BRONZE, [{column.name: of_type[column.type] for column in workspace.contracts[BRONZE].columns}])
+    assert {states(aqi, warehouse)[asset] for asset in UPSTREAM} == {"failed"}

@@ -173,6 +173,17 @@ def test_a_run_that_was_killed_is_told_from_one_that_goes_on(aqi: Aqi, journaled
     assert "No log of it is on this machine; the run was on far." in aqi.text("runs", "last")
 
 
+def test_the_log_of_a_deployments_run_is_on_its_server(aqi: Aqi, journaled: str) -> None:
+    at = "2025-08-19T09:00:00Z"
+    entry = RunEntry("20250819T090000-eeeeee", "all", at, at, RunState.FAILED, 1, "far", flow_run_id="0a1b2c3d")
+    Journal(journaled).write(entry)
+    text = aqi.text("runs", "last")
+    assert "log of the deployment's run: prefect flow-run logs 0a1b2c3d (on the server of PREFECT_API_URL)" in text
+    assert "No log of it" not in text
+    assert aqi.json("runs", "last")["log_in_prefect"] == "prefect flow-run logs 0a1b2c3d"
+    assert aqi.json("runs", "20250819T06")["log_in_prefect"] is None
+
+
 def test_runs_that_are_not_known(aqi: Aqi, journaled: str) -> None:
     assert journaled
     assert aqi.refusal("runs", "2")[0] == "3 runs begin with '2'"

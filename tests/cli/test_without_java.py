@@ -29,6 +29,11 @@ def test_what_needs_no_jvm_does_without(aqi: Aqi, lake: str, call: tuple[str, ..
 def test_the_demo_needs_no_java(aqi: Aqi) -> None:
     """All tables, made by a command that finds no program on its PATH."""
     done = aqi.process("demo", "--days", "2", "--warehouse", "made", **NO_JAVA)
+    first, *_ = done.stderr.splitlines()
+    assert (
+        first.startswith("Making ") and f" of the last 2 days in {aqi.folder}/made, from a bundled simulator" in first
+    )
+    assert "warning" not in done.stderr
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(CATALOG)} tables in {aqi.folder}/made (made-up values" in done.stdout
     assert aqi.process("doctor", "--offline", AQI_WAREHOUSE__URI="made", **NO_JAVA).returncode == 0

@@ -54,7 +54,7 @@ def test_it_goes_on_where_it_was(tmp_path: Path) -> None:
     asked = request(workspace)
     assert planned(workspace, asked) == {BRONZE: days(10, 14), CLEAN: days(10, 14)}
     first = RestartRecord(workspace, asked, "run-1", warnings.append)
-    assert first.told == ""
+    assert first.notice == ""
     first.begin()
     first.step_done(done(BRONZE, days(10, 11)))
     first.step_done(done(BRONZE, days(12, 12)))
@@ -62,8 +62,8 @@ def test_it_goes_on_where_it_was(tmp_path: Path) -> None:
     again = request(workspace, mode="monthly")
     assert planned(workspace, again) == {BRONZE: days(13, 14), CLEAN: days(10, 14)}
     second = RestartRecord(workspace, again, "run-2", warnings.append)
-    assert "run run-1 began" in second.told
-    assert "3 partitions" in second.told
+    assert "run run-1 began" in second.notice
+    assert "3 partitions" in second.notice
     second.step_done(done(BRONZE, days(13, 14)))
     second.step_done(done(CLEAN, days(10, 14)))
     assert planned(workspace, request(workspace)) == {}, "killed before it was said to be done: there is nothing left"

@@ -90,6 +90,19 @@ def test_keys_are_not_broken_where_there_is_no_room_for_them() -> None:
     assert plain(fitted(COLUMNS, ROWS, 20))[1] == "silver.air_quality_hourly_clean"
 
 
+def test_a_key_below_its_row_stands_below_its_name_where_it_needs_the_room() -> None:
+    columns = [Column("asset", Kind.KEY), Column("run", Kind.KEY), Column("rows", Kind.NUMBER)]
+    rows = [["silver.air_quality_hourly_clean", "20260801T060000Z-0123456789abcdef", "3096"]]
+    assert plain(fitted(columns, rows, 39)) == [
+        "asset",
+        "silver.air_quality_hourly_clean",
+        "    run",
+        "      20260801T060000Z-0123456789abcdef",
+        "    rows 3096",
+    ]
+    assert plain(fitted(columns, rows, 44))[2] == "    run 20260801T060000Z-0123456789abcdef"
+
+
 def test_rows_of_one_key_stand_together_where_it_is_too_wide() -> None:
     columns = [Column("asset", Kind.KEY), Column("check", Kind.KEY), Column("failed", Kind.NUMBER)]
     rows = [["silver.clean", "not_null", "1"], ["silver.clean", "unique", "2"], ["gold.days", "unique", "3"]]
@@ -101,6 +114,17 @@ def test_rows_of_one_key_stand_together_where_it_is_too_wide() -> None:
         "  unique         2",
         "gold.days",
         "  unique         3",
+    ]
+
+
+def test_a_row_that_has_only_its_key_is_the_line_of_the_key() -> None:
+    columns = [Column("asset", Kind.KEY), Column("check", Kind.KEY), Column("failed", Kind.NUMBER)]
+    rows = [["silver.clean", "", ""], ["gold.days", "not_null", "3"]]
+    assert plain(fitted(columns, rows, 25, group=True)) == [
+        "  check     failed",
+        "silver.clean",
+        "gold.days",
+        "  not_null       3",
     ]
 
 

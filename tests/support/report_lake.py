@@ -88,6 +88,7 @@ def _value(column: Column, day: date, location: str, hour: int) -> Any:
         "dominant_pollutant": "pm25",
         "dominant_pollutant_daily": "pm25",
         "duration_hours": 4,
+        "is_open": day == LAST,
     }
     if column.name in named:
         return named[column.name]

@@ -334,7 +334,7 @@ def about_complete(asset: str, given_up: Sequence[Incomplete]) -> str:
     look = f"Look: aqi status {asset}"
     if not given_up:
         return look
-    told = "Given up, as they are too old to be asked for again (hourly.incomplete_days):"
+    heading = "Given up, as they are too old to be asked for again (hourly.incomplete_days):"
     days = PartitionSet.from_keys(PartitionKey.parse(one.partition) for one in given_up).pieces()
     force = [
         f"Go on: aqi materialize {asset} --force --partitions {Days.of(first, last)} --locations {location}"
@@ -342,7 +342,7 @@ def about_complete(asset: str, given_up: Sequence[Incomplete]) -> str:
     ]
     more = len(force) - COMMANDS
     rest = [f"and {more} commands more, for other days"] if more > 0 else []
-    return "\n".join([told, *_named(given_up), *force[:COMMANDS], *rest, look])
+    return "\n".join([heading, *_named(given_up), *force[:COMMANDS], *rest, look])
 
 
 def _named(lacking: Sequence[Incomplete]) -> list[str]:

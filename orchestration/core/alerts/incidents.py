@@ -317,11 +317,11 @@ class _Fold:
         several.
         """
         known = self._incidents.get(key)
-        told = () if known is None else known.locations
-        new = tuple(location for location in locations if location not in told)
+        reported = () if known is None else known.locations
+        new = tuple(location for location in locations if location not in reported)
         text = _clean(about(()))
         self._open_once(key, kind, title, lambda: text)
-        now = replace(self._incidents[key], text=text, last=self._seen.at, locations=(*told, *new), assets=assets)
+        now = replace(self._incidents[key], text=text, last=self._seen.at, locations=(*reported, *new), assets=assets)
         if assets:
             now = replace(now, title=_clean(title))
         self._incidents[key] = now
@@ -360,9 +360,9 @@ class _Fold:
         elif at < known.last:  # seen after what came after it
             self._incidents[key] = replace(known, since=min(at, known.since))
         else:
-            told = (*known.told, kind) if kind not in known.told else known.told
-            self._incidents[key] = replace(known, kind=kind, title=title, text=text, last=at, told=told)
-            if told != known.told:
+            reported = (*known.told, kind) if kind not in known.told else known.told
+            self._incidents[key] = replace(known, kind=kind, title=title, text=text, last=at, told=reported)
+            if reported != known.told:
                 self._tell(self._incidents[key], Event.CHANGED, at)
 
     def _remember(self, key: str, run_id: str, end: str) -> None:

@@ -101,13 +101,13 @@ class Incident:
     def from_json(cls, data: Mapping[str, Any]) -> Incident:
         """The inverse of ``to_json``."""
         since, last = (datetime.fromisoformat(data[name]) for name in ("since", "last"))
-        told = tuple(Kind(kind) for kind in data["told"] if kind in KINDS)
+        reported = tuple(Kind(kind) for kind in data["told"] if kind in KINDS)
         known = (data["key"], Kind(data["kind"]), data["title"], data["text"])
         partitions = tuple(data.get("partitions", ()))  # states of format 2 were without these, at first
         unmade = {asset: PartitionSet.from_json(of) for asset, of in data.get("unmade", {}).items()}
         runs, forced = dict(data["runs"]), bool(data.get("forced"))
         assets = tuple(data.get("assets", ()))  # as above
-        return cls(*known, since, last, told, tuple(data["places"]), runs, partitions, unmade, forced, assets)
+        return cls(*known, since, last, reported, tuple(data["places"]), runs, partitions, unmade, forced, assets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ class Spells:
     """As in ``Daily``."""
     names: tuple[str, str]
     """What a spell is called: singular and plural."""
+    open: str = ""
+    """The column that says whether the spell may go on; empty without one. Tables of before it are shown without."""
 
 
 @dataclass(frozen=True, slots=True)

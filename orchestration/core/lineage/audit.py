@@ -49,6 +49,8 @@ class Made:
     code_counts: bool | None
     """Whether the recorded code version makes the same rows as today's; None where the location has no code version of
     today."""
+    accepted: bool = False
+    """Whether `aqi accept` has equated the recorded code version with another one."""
     reads: Mapping[str, tuple[Consulted, ...]] = field(default_factory=dict)
     """Upstream asset → the partitions from which this one was made."""
     question: Question | None = None
@@ -129,13 +131,14 @@ def _made(judge: Judge, partition: PartitionKey, record: PartitionRecord, tables
         if of == asset.source:
             continue  # its answers say more
         state, lacking = tables.get(of, TableState()), judge.lacking.get(of)
-        told = [(PartitionKey.parse(text), recorded) for text, recorded in consulted.items()]
+        pairs = [(PartitionKey.parse(text), recorded) for text, recorded in consulted.items()]
         reads[of] = tuple(
             Consulted(one, recorded, state.consulted(one, lacking), state.holds(one, recorded, lacking))
-            for one, recorded in told
+            for one, recorded in pairs
         )
     counts = None
     if current.is_configured(partition.location):
         counts = current.same(asset, partition.location, record.code, judge.own)
     question = judge.own.questions.get(record.question) if asset.source is not None else None
-    return Made(partition, record, judge(partition), counts, reads, question)
+    accepted = judge.own.accepted_with(record.code, partition.location)
+    return Made(partition, record, judge(partition), counts, accepted, reads, question)

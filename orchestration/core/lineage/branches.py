@@ -55,13 +55,13 @@ def tree_of(walk: Walk, *, down: bool) -> Branch:
     opened: set[Field] = set()
 
     def branch(field: Field, kinds: Collection[Kind]) -> Branch:
-        told, beyond = _in_order(kinds), edges.get(field, {})
+        ordered, beyond = _in_order(kinds), edges.get(field, {})
         unknown = () if down else tuple(sorted(walk.unknown.get(field, ())))
         if field in opened:
-            return Branch(field, told, again=bool(beyond or unknown))
+            return Branch(field, ordered, again=bool(beyond or unknown))
         opened.add(field)
         below = sorted(beyond.items(), key=lambda one: (not any(kind.is_direct for kind in one[1]), one[0]))
-        return Branch(field, told, tuple(branch(*one) for one in below), unknown=unknown)
+        return Branch(field, ordered, tuple(branch(*one) for one in below), unknown=unknown)
 
     return branch(walk.start, ())
 
@@ -108,10 +108,10 @@ def by_source(sources: Sources) -> Mapping[Field, tuple[Kind, ...]]:
     kinds: dict[Field, set[Kind]] = {}
     for edge in sources.edges:
         kinds.setdefault(Field(edge.of, edge.column), set()).add(edge.kind)
-    told = {field: _in_order(of) for field, of in kinds.items()}
+    ordered = {field: _in_order(of) for field, of in kinds.items()}
     order = list(Kind)
     return dict(
-        sorted(told.items(), key=lambda one: (not one[1][0].is_direct, one[0].of, order.index(one[1][0]), one[0]))
+        sorted(ordered.items(), key=lambda one: (not one[1][0].is_direct, one[0].of, order.index(one[1][0]), one[0]))
     )
 
 

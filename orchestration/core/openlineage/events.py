@@ -275,8 +275,8 @@ def _results(outcome: StepOutcome, table: TableFacts) -> dict[str, Any] | None:
 
 
 def _problems(outcome: StepOutcome) -> list[str]:
-    told = (problem.message for problem in outcome.problems)
-    return alike_once(told, outcome.step.asset, outcome.step.all_partitions.locations)
+    messages = (problem.message for problem in outcome.problems)
+    return alike_once(messages, outcome.step.asset, outcome.step.all_partitions.locations)
 
 
 def instant(at: datetime) -> str:

@@ -75,7 +75,7 @@ class Quality:
 
     def assertions(self, checks: Sequence[DeclaredCheck]) -> dict[str, Any] | None:
         """The facet ``dataQualityAssertions``: which checks the partitions passed; None where none is recorded."""
-        told = [
+        assertions = [
             _without_empty(
                 assertion=check.name,
                 success=self.violations[check.name] == 0,
@@ -87,7 +87,7 @@ class Quality:
             for check in checks
             if check.name in self.violations
         ]
-        return {"assertions": told} if told else None
+        return {"assertions": assertions} if assertions else None
 
 
 def check_results(
@@ -98,7 +98,7 @@ def check_results(
     violations: of the checks that found any. made: whether the step made any rows; otherwise the results of the other
     checks are not known, and they are left out.
     """
-    told = [
+    results = [
         _without_empty(
             name=check.name,
             status="fail" if found else "pass",
@@ -110,7 +110,7 @@ def check_results(
         for check in checks
         if (found := violations.get(check.name, 0)) or made
     ]
-    return {"tests": told} if told else None
+    return {"tests": results} if results else None
 
 
 def _without_empty(**said: Any) -> dict[str, Any]:

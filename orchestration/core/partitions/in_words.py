@@ -32,11 +32,11 @@ def set_in_words(has_null: bool, groups: Sequence[tuple[Pieces, Sequence[str]]])
 
     groups: (days, the locations that have them), in order.
     """
-    told = [f"{days_in_words(days)} × {_locations(at)}" for days, at in groups[:GROUPS_NAMED]]
-    if more := len(groups) - len(told):
+    phrases = [f"{days_in_words(days)} × {_locations(at)}" for days, at in groups[:GROUPS_NAMED]]
+    if more := len(groups) - len(phrases):
         count = has_null + sum(_count(days) * len(at) for days, at in groups)
-        told.append(f"… and {more} more ({count} partitions in all)")
-    return "; ".join([*(["null"] if has_null else []), *told]) or "nothing"
+        phrases.append(f"… and {more} more ({count} partitions in all)")
+    return "; ".join([*(["null"] if has_null else []), *phrases]) or "nothing"
 
 
 def days_in_words(pieces: Pieces) -> str:

@@ -27,14 +27,14 @@ def fill_commands(partitions: PartitionSet, assets: Sequence[str] = (), configur
     return [_backfill(hull, select, configured) for hull in hulls(partitions)]
 
 
-def told(commands: Sequence[str]) -> list[str]:
-    """The first of ``commands``, one a line, and how many more there are."""
+def first_commands(commands: Sequence[str]) -> list[str]:
+    """The first of ``commands``, one per line, and the number of the others."""
     more = len(commands) - COMMANDS
     return [*commands[:COMMANDS], *([f"and {more} more, for other locations"] if more > 0 else [])]
 
 
 def gap_in_words(beyond: PartitionSet, fill: Sequence[str] = ()) -> str:
-    """What a person is told of what is not caught up with. fill: the commands that make it.
+    """Text for people about days that are not caught up with. fill: the commands that make them; empty: computed here.
 
     ``Not caught up with: 2025-06 × hue (from 2025-06-01 to 2025-06-30, 30 partitions), as it lies …``
     """
@@ -44,7 +44,7 @@ def gap_in_words(beyond: PartitionSet, fill: Sequence[str] = ()) -> str:
         f"Not caught up with: {beyond} ({ends}, {count} partition{'' if count == 1 else 's'}), as it lies before the "
         f"days that --hourly catches up with (hourly.catch_up_days). Fill it:"
     )
-    return "\n  ".join([said, *told(fill or fill_commands(beyond))])
+    return "\n  ".join([said, *first_commands(fill or fill_commands(beyond))])
 
 
 def _backfill(hull: Hull, select: Sequence[str], configured: Collection[str]) -> str:

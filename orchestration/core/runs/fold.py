@@ -100,8 +100,8 @@ class Folded:
     @property
     def last_asked(self) -> str:
         """The latest moment at which any of the known answers was asked for (ISO 8601, UTC)."""
-        told = [*(one.asked for one in self.answers), *(one.asked for one in self.turned_away)]
-        return max([self.asked, *told])
+        moments = [*(one.asked for one in self.answers), *(one.asked for one in self.turned_away)]
+        return max([self.asked, *moments])
 
     @property
     def new_regressions(self) -> tuple[TurnedAway, ...]:
@@ -131,8 +131,8 @@ def standing(source: str, key: str, record: PartitionRecord, hours: Hours, lates
     was over; then the time of the commit stands for it, if it is not after ``latest``.
     """
     digest = record.inputs.get(source, {}).get(key, "")
-    told = [*(one.asked for one in record.answers), *(one.asked for one in record.turned_away)]
-    asked = max([record.as_of, *told]) or (record.at if record.at <= latest else "")
+    moments = [*(one.asked for one in record.answers), *(one.asked for one in record.turned_away)]
+    asked = max([record.as_of, *moments]) or (record.at if record.at <= latest else "")
     answers = record.answers or (Answer(asked, digest),)
     judged = 0
     for one in answers:

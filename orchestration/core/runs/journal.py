@@ -9,7 +9,7 @@ Pure: ``resources.storage.journal`` stores the entries.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -29,12 +29,14 @@ class RunState(StrEnum):
 
 
 class AttemptResult(StrEnum):
-    """How an attempt to make a partition ended. GOOD: the partition was made, or was right already."""
+    """How an attempt to make a partition ended. GOOD: the partition was made, or was right already. OVER is never what
+    the journal itself says: only who looks at the tables knows that."""
 
     GOOD = "good"
     FAILED = "failed"
     SKIPPED = "skipped"
     UNFINISHED = "did not finish"
+    OVER = "skipped because of what is no longer in the way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,11 @@ class LastAttempt:
     def failed(self) -> bool:
         """Whether it failed, here or because of an upstream failure."""
         return self.result in (AttemptResult.FAILED, AttemptResult.SKIPPED)
+
+    @property
+    def over(self) -> LastAttempt:
+        """The same attempt, where the reason for which it was skipped is gone."""
+        return replace(self, result=AttemptResult.OVER)
 
     @property
     def broken_off(self) -> bool:

@@ -236,9 +236,9 @@ class RunSummary:
         done = done_in_words(self.outcomes)
         if not self.outcomes and changed:
             done = f"{_count(changed, 'table')} brought to the contract"
-        told = done if self.ok else in_words(self.plan, self.outcomes) or "steps did not run"
+        text = done if self.ok else in_words(self.plan, self.outcomes) or "steps did not run"
         gap = [gap_in_words(self.beyond, self.fill)] if self.beyond else []
-        return "\n".join([told, *gap, *filter(None, [self.unwritten])])
+        return "\n".join([text, *gap, *filter(None, [self.unwritten])])
 
     def to_json(self) -> dict[str, Any]:
         """The steps of the plan with their outcomes; the changed tables; and for a backfill its chunks."""
@@ -266,8 +266,8 @@ def done_in_words(outcomes: Iterable[StepOutcome]) -> str:
     tables = len({outcome.step.asset for outcome in outcomes if outcome.written})
     if not written:
         return f"{_count(unchanged, 'partition')} unchanged" if unchanged else "nothing new"
-    told = f"{_count(written, 'partition')} of {_count(tables, 'table')} written"
-    return f"{told}, {unchanged:,} unchanged" if unchanged else told
+    text = f"{_count(written, 'partition')} of {_count(tables, 'table')} written"
+    return f"{text}, {unchanged:,} unchanged" if unchanged else text
 
 
 def _count(number: int, thing: str) -> str:
@@ -285,9 +285,9 @@ def in_words(plan: Plan, outcomes: Iterable[StepOutcome]) -> str:
     If there are many causes, the first cause of each asset comes before further ones.
     """
     found = causes_of(plan, outcomes)
-    told, more = found.foremost(TOLD_AT_MOST)
+    shown, more = found.foremost(TOLD_AT_MOST)
     lines = []
-    for cause in told:
+    for cause in shown:
         lines.append(f"{at_partitions(cause.asset, cause.partitions)} {cause.what}: {cause.message}")
         lines += [f"  {line}" for line in cause.consequences]
     return "\n".join([*lines, *([f"and {more} more"] if more else []), *found.at_last])

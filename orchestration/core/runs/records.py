@@ -91,11 +91,11 @@ def _from_answers(
     """The record of a partition of a fetched asset that keeps hours: which answers became rows and which were turned
     away."""
     assert asset.source is not None, "only fetched assets come here"
-    told = {
+    counts = {
         FROZEN: frozen.bit_count(),
         FADED: sum(mask.bit_count() for mask in folded.faded.values()),
     }
-    checks = {**record.checks, **{name: count for name, count in told.items() if count}}
+    checks = {**record.checks, **{name: count for name, count in counts.items() if count}}
     return replace(
         record,
         values=fact.values,

@@ -48,16 +48,16 @@ def step_in_words(outcome: StepOutcome, others: Iterable[StepOutcome] = ()) -> s
 
     others: the outcomes of the steps before it.
     """
-    told = []
+    parts = []
     for what, partitions in ((Outcome.FAILED, outcome.failed), (Outcome.SKIPPED, outcome.skipped)):
         if partitions:
-            told.append(f"{_counted(what, partitions)}: {sentence(_causes(outcome, what, tuple(others)))}")
+            parts.append(f"{_counted(what, partitions)}: {sentence(_causes(outcome, what, tuple(others)))}")
     written, unchanged = outcome.written, outcome.unchanged
     if written:
-        told.append(f"{_counted(Outcome.WRITTEN, written)}, {outcome.rows:,} {'row' if outcome.rows == 1 else 'rows'}")
+        parts.append(f"{_counted(Outcome.WRITTEN, written)}, {outcome.rows:,} {'row' if outcome.rows == 1 else 'rows'}")
     if unchanged:
-        told.append(_counted(Outcome.UNCHANGED, unchanged))
-    return sentence(told) or "nothing to do"
+        parts.append(_counted(Outcome.UNCHANGED, unchanged))
+    return sentence(parts) or "nothing to do"
 
 
 def why(outcome: StepOutcome, others: Iterable[StepOutcome] = ()) -> str:
@@ -70,10 +70,10 @@ def why(outcome: StepOutcome, others: Iterable[StepOutcome] = ()) -> str:
 
 def sentence(parts: Iterable[str]) -> str:
     """The parts in a row. A semicolon follows a part that is not a sentence of its own."""
-    told = ""
+    text = ""
     for part in filter(None, parts):
-        told += f"{'' if not told else ' ' if told.endswith('.') else '; '}{part}"
-    return told
+        text += f"{'' if not text else ' ' if text.endswith('.') else '; '}{part}"
+    return text
 
 
 def kinds_of_failure(outcome: StepOutcome) -> frozenset[str]:
@@ -131,14 +131,14 @@ def _causes(outcome: StepOutcome, what: Outcome, others: Sequence[StepOutcome]) 
     """Each cause because of which partitions of the step failed or were skipped, once. what: FAILED or SKIPPED."""
     problems = [problem for problem in outcome.problems if problem.outcome is what and problem.partitions]
     own = [problem.message for problem in problems if not problem.upstream]
-    told = alike_once(own, outcome.step.asset, outcome.step.all_partitions.locations)
+    causes = alike_once(own, outcome.step.asset, outcome.step.all_partitions.locations)
     behind = dict.fromkeys(
         asset for problem in problems if problem.upstream for asset in _failed_first(problem, others)
     )
     if behind:
-        told.append(f"{', '.join(behind)} failed")
-    more = len(told) - CAUSES_TOLD
-    return told if more <= 0 else [*told[:CAUSES_TOLD], f"and {more} more"]
+        causes.append(f"{', '.join(behind)} failed")
+    more = len(causes) - CAUSES_TOLD
+    return causes if more <= 0 else [*causes[:CAUSES_TOLD], f"and {more} more"]
 
 
 def _failed_first(problem: Problem, others: Sequence[StepOutcome]) -> list[str]:

@@ -26,9 +26,9 @@ def why_behind(*, same_code: bool, same_settings: bool, then: Settings | None, n
     """
     if same_settings:
         return CODE_OR_PARAMETERS if same_code else "its code changed"
-    told = [] if then is None else changed_values(then, now)
-    more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
-    values = f": {', '.join(told[:SHOWN])}{more}" if told else ""
+    changed = [] if then is None else changed_values(then, now)
+    more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+    values = f": {', '.join(changed[:SHOWN])}{more}" if changed else ""
     if not same_code:
         return f"its code changed, and its parameters{values}"
     return f"its parameters changed{values}"
@@ -41,8 +41,8 @@ def changed_values(then: Settings, now: Settings) -> list[str]:
     """
     before, after = _parameters(then), _parameters(now)
     found = [one for name in before if name in after for one in _changed(name, before[name], after[name])]
-    told = [text for _, text in sorted(found, key=lambda one: one[0])]
-    return told or ([] if then.get("mappings") == now.get("mappings") else ["how it reads its upstream tables"])
+    texts = [text for _, text in sorted(found, key=lambda one: one[0])]
+    return texts or ([] if then.get("mappings") == now.get("mappings") else ["how it reads its upstream tables"])
 
 
 def _parameters(settings: Settings) -> Mapping[str, JsonValue]:

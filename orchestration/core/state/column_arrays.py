@@ -115,9 +115,9 @@ def distinct(numbers: Numbers, below: int) -> tuple[Numbers, Numbers]:
 
 def interned(values: Iterable[Hashable]) -> Coded:
     """Any values as a coded column."""
-    told = list(values)
-    numbers = {value: number for number, value in enumerate(dict.fromkeys(told))}
-    return np.fromiter(map(numbers.__getitem__, told), dtype=np.int32, count=len(told)), list(numbers)
+    items = list(values)
+    numbers = {value: number for number, value in enumerate(dict.fromkeys(items))}
+    return np.fromiter(map(numbers.__getitem__, items), dtype=np.int32, count=len(items)), list(numbers)
 
 
 def _whole(values: Sequence[Any]) -> Numbers:
@@ -150,22 +150,22 @@ def coded_to_json(coded: Coded) -> Any:
     first = values[numbers[0]]
     if len(starts) == 1 and not isinstance(first, tuple):
         return first
-    told = numbers[starts].tolist()
-    if len(starts) * 2 <= len(numbers) and not (isinstance(first, str | tuple) and len(set(told)) * 2 <= len(told)):
+    firsts = numbers[starts].tolist()
+    if len(starts) * 2 <= len(numbers) and not (isinstance(first, str | tuple) and len(set(firsts)) * 2 <= len(firsts)):
         lengths = np.diff(np.append(starts, len(numbers))).tolist()
-        return {"runs": list(chain.from_iterable(zip((values[at] for at in told), lengths, strict=True)))}
+        return {"runs": list(chain.from_iterable(zip((values[at] for at in firsts), lengths, strict=True)))}
     return column_to_json([values[at] for at in numbers.tolist()])
 
 
 def numbers_to_json(numbers: Numbers) -> Any:
     """A column of at least one whole number, in the form of ``column_to_json``."""
     starts = _runs(numbers)
-    told = numbers[starts].tolist()
+    firsts = numbers[starts].tolist()
     if len(starts) == 1:
-        return told[0]
+        return firsts[0]
     if len(starts) * 2 <= len(numbers):
         lengths = np.diff(np.append(starts, len(numbers))).tolist()
-        return {"runs": list(chain.from_iterable(zip(told, lengths, strict=True)))}
+        return {"runs": list(chain.from_iterable(zip(firsts, lengths, strict=True)))}
     return numbers.tolist()
 
 
@@ -191,8 +191,8 @@ def texts_to_json(texts: Texts) -> Any:
 
 def coded_by(kind: Numbers, values: Sequence[Any]) -> Coded:
     """A coded column that has, for each number of ``kind``, the value of that number."""
-    numbers, told = interned(values)
-    return numbers[kind], told
+    numbers, texts = interned(values)
+    return numbers[kind], texts
 
 
 def _runs(column: Numbers | Texts) -> Numbers:

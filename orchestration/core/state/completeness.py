@@ -136,8 +136,8 @@ def last_asked(record: PartitionRecord) -> str:
 
     Format 1 did not record it for a period that had ended; its record only says when it was committed.
     """
-    told = [one.asked for one in record.answers] + [one.asked for one in record.turned_away]
-    return max([record.as_of, *told])
+    moments = [one.asked for one in record.answers] + [one.asked for one in record.turned_away]
+    return max([record.as_of, *moments])
 
 
 def hours_withdrawn(record: PartitionRecord) -> int:

@@ -78,8 +78,8 @@ class CountedValues:
         """These counts, and ``counts`` for the records at the ascending positions ``at`` that were not counted yet."""
         found = self._found(records, at)
         numbers, items = self.values
-        told = [items[number] for number in numbers[found[found >= 0]].tolist()]
-        known = iter(told)
+        counted = [items[number] for number in numbers[found[found >= 0]].tolist()]
+        known = iter(counted)
         of = [
             next(known) if there >= 0 else tuple(sorted(counts.get(records.key(one), {}).items()))
             for one, there in zip(at.tolist(), found.tolist(), strict=True)
@@ -87,7 +87,7 @@ class CountedValues:
         keys = WrittenKeys(records.locations, records.location[at].astype(np.int64), records.day[at], {})
         return CountedValues(keys, taken(records.fingerprint, at), interned(of))
 
-    def told(self, records: Records, at: Numbers) -> Records:
+    def put_into(self, records: Records, at: Numbers) -> Records:
         """The records, with the counts put into those at the ascending positions ``at``. All of these have been
         counted."""
         numbers, items = self.values

@@ -48,7 +48,8 @@ class State(StrEnum):
     MISSING = "missing"
     """It was never made, or was wiped."""
     FAILED = "failed"
-    """It is stale or missing, and by the journal the last attempt to make it failed."""
+    """It is stale or missing, and by the journal the last attempt to make it failed, or skipped it because of something
+    upstream that is still in the way."""
     UNRECORDED = "unrecorded"
     """Somebody else than this project changed its data."""
     DAMAGED = "damaged"
@@ -210,7 +211,7 @@ class Judge:
         self._scheme = asset.partitions
         self.own = tables.get(asset.key, TableState())
         # What was made of a partition before it was damaged is right still.
-        self.upstream = [(key, as_made(state)) for key, state in _told(asset, tables)]
+        self.upstream = [(key, as_made(state)) for key, state in _with_known_state(asset, tables)]
         self.current = current
         self.lacking = {
             key: lru_cache(maxsize=None)(partial(current.columns_lacking, key, state)) for key, state in self.upstream
@@ -225,8 +226,8 @@ class Judge:
         if self.own.unrecorded and key in self.own.unrecorded:
             gone, found = not self.current.is_configured(key.location), _UNRECORDED
             if key in self.own.taken_out:
-                told = f"{NOT_MENDED}: `aqi repair {self.asset.key}` goes on"
-                found = Judgement(State.UNRECORDED, told, told)
+                reason = f"{NOT_MENDED}: `aqi repair {self.asset.key}` goes on"
+                found = Judgement(State.UNRECORDED, reason, reason)
             return replace(found, marks=(NO_LONGER_CONFIGURED,)) if gone else found
         record = self.own.records.get(key)
         if record is None:
@@ -351,7 +352,7 @@ class Judge:
         return self._without[record.contract]
 
 
-def _told(asset: Asset, tables: Tables) -> Iterator[tuple[str, TableState]]:
+def _with_known_state(asset: Asset, tables: Tables) -> Iterator[tuple[str, TableState]]:
     """The upstream tables whose states are known."""
     for key in asset.upstream_keys:
         state = tables.get(key, TableState())

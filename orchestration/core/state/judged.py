@@ -50,7 +50,7 @@ class Alike:
     """Whether the partitions of the group have a record. All of them have one, or none has."""
     completeness: Completeness | None
     """How complete each of them is; None where that is not known."""
-    told: Callable[[PartitionKey], Judgement]
+    judgement_of: Callable[[PartitionKey], Judgement]
     """Gives the judgement of one partition of the group. Its reason may name another upstream partition than that of
     the first."""
 
@@ -97,7 +97,7 @@ def _of_one_judgement(judge: Judge, partitions: PartitionSet) -> list[Alike]:
 def _damaged(judge: Judge, partitions: PartitionSet) -> list[Alike]:
     """The groups of damaged partitions. Their reasons may name different files."""
     found = _of_one_judgement(judge, partitions)
-    return [replace(alike, told=judge) for alike in found]
+    return [replace(alike, judgement_of=judge) for alike in found]
 
 
 def _one_by_one(judge: Judge, partitions: PartitionSet) -> list[Alike]:
@@ -143,9 +143,9 @@ class _Group(NamedTuple):
 
     def of(self, partitions: PartitionSet, *, recorded: bool = True) -> Alike:
         """The group as the value that ``judged`` returns."""
-        return Alike(partitions, self.judgement, recorded, self.completeness, self.told)
+        return Alike(partitions, self.judgement, recorded, self.completeness, self.judgement_of)
 
-    def told(self, key: PartitionKey) -> Judgement:
+    def judgement_of(self, key: PartitionKey) -> Judgement:
         """The judgement of a partition of the group."""
         if self.beside is None or key.day is None:
             return self.judgement
@@ -226,11 +226,11 @@ class _Classes:
 
     def _asked_about(self) -> npt.NDArray[np.bool_]:
         """For which partitions it is known what the source sends now."""
-        told = np.zeros(len(self._at), dtype=bool)
+        asked = np.zeros(len(self._at), dtype=bool)
         sent = self._judge.current.sent.get(self._judge.asset.source or "", {})
         if sent:
-            told[np.isin(self._at, self._records.index(PartitionSet.from_keys(sent)))] = True
-        return told
+            asked[np.isin(self._at, self._records.index(PartitionSet.from_keys(sent)))] = True
+        return asked
 
     def _of_class(self, some: Numbers, kinds: list[Kind], kind_of: Numbers) -> Numbers:
         counted = [tuple(item for item in kind.values if item[0] in self._essential) for kind in kinds]

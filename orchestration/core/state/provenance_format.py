@@ -216,8 +216,8 @@ def _answers_to_json(columns: Columns, upstream: Sequence[str]) -> dict[str, Any
         return data | {"digest": texts_to_json(digests)}
     digest_in = min(known, key=lambda name: (int(known[name].argmax()), name))
     if not known[digest_in].all():
-        told = zip(as_list(digests), known[digest_in].tolist(), strict=True)
-        data["digest"] = column_to_json([None if is_known else text for text, is_known in told])
+        pairs = zip(as_list(digests), known[digest_in].tolist(), strict=True)
+        data["digest"] = column_to_json([None if is_known else text for text, is_known in pairs])
     return {"digest_in": digest_in, **data}
 
 
@@ -238,13 +238,15 @@ def _answers_from_json(
     (kind, which), texts = inputs[data["digest_in"]]
     lengths = np.array([len(one or ()) for one in which], dtype=np.int64)[kind]
     at = own_texts(kind, which, np.append(0, np.cumsum(lengths)))[np.repeat(np.arange(count), sizes)]
-    told = None if data["digest"] is None else column_from_json(data["digest"], total)
-    if (at[[one is None for one in told] if told else slice(None)] < 0).any():
+    digests = None if data["digest"] is None else column_from_json(data["digest"], total)
+    if (at[[one is None for one in digests] if digests else slice(None)] < 0).any():
         raise KeyError(data["digest_in"])
-    if told is None:
+    if digests is None:
         return answers, texts if np.array_equal(at, np.arange(len(texts))) else taken(texts, at)
     known = as_list(texts)
-    return answers, texts_of([known[own] if one is None else one for one, own in zip(told, at.tolist(), strict=True)])
+    return answers, texts_of(
+        [known[own] if one is None else one for one, own in zip(digests, at.tolist(), strict=True)]
+    )
 
 
 # Lists and mappings ---------------------------------------------------------------------------------------------
@@ -257,8 +259,8 @@ def _lists_to_json(kind: Numbers, lists: Sequence[Sequence[tuple[Any, ...]]], na
     sizes = np.array([len(one) for one in lists], dtype=np.int64)
     at = spread((np.cumsum(sizes) - sizes)[kind], sizes[kind])
     columns = zip(*chain.from_iterable(lists), strict=True)
-    told = {name: coded_to_json(coded_by(at, column)) for name, column in zip(names, columns, strict=True)}
-    return {"count": numbers_to_json(sizes[kind]), **told}
+    written = {name: coded_to_json(coded_by(at, column)) for name, column in zip(names, columns, strict=True)}
+    return {"count": numbers_to_json(sizes[kind]), **written}
 
 
 def _turned_away_from_json(data: Mapping[str, Any] | None, count: int) -> Coded:
@@ -294,5 +296,5 @@ def _also_from_json(data: Mapping[str, Any], count: int) -> tuple[Coded, Texts]:
         return (np.zeros(count, dtype=np.int64), [()]), texts_of([])
     names = sorted(data)
     rows = list(zip(*(column_from_json(data[name], count) for name in names), strict=True))
-    told = [tuple(name for name, text in zip(names, row, strict=True) if text is not None) for row in rows]
-    return interned(told), texts_of([text for row in rows for text in row if text is not None])
+    lists = [tuple(name for name, text in zip(names, row, strict=True) if text is not None) for row in rows]
+    return interned(lists), texts_of([text for row in rows for text in row if text is not None])

@@ -93,7 +93,7 @@ class Retention(Generic[K]):
 
 
 def retention_of(
-    files: Iterable[K], told: KnownRequests, rules: RetentionRules, now: datetime, since: datetime | None = None
+    files: Iterable[K], requests: KnownRequests, rules: RetentionRules, now: datetime, since: datetime | None = None
 ) -> Retention[K]:
     """What is to become of the kept answers of a table. files: all undamaged answers. now: aware.
 
@@ -103,20 +103,20 @@ def retention_of(
     all answers of the same moment and day count as owned.
     """
     ordered = sorted(files, key=lambda file: (instant_of(file.asked), file.name))
-    owners = _owners(told.records)
-    named = _named(told, owners)
+    owners = _owners(requests.records)
+    named = _named(requests, owners)
     missing = _missing(ordered, owners, since)
     lost = PartitionSet.union_of(missing.values())
     owned = {id(file) for file in ordered if _owns(file, owners, missing)}
-    orphans = [file for file in ordered if id(file) not in owned and not _is_named(file, named, told.since)]
+    orphans = [file for file in ordered if id(file) not in owned and not _is_named(file, named, requests.since)]
     stay = {id(file) for file in orphans if now - instant_of(file.asked) < ORPHANS_STAY}
     stay |= owned if rules.keep_owned else set()
     may_go = [file for file in ordered if id(file) not in stay]
-    newest, unnamed = _Newest(told.records), set(map(id, orphans))
+    newest, unnamed = _Newest(requests.records), set(map(id, orphans))
 
     def is_past(file: K) -> bool:
-        moments = [_lost_at(file, told, newest)]
-        moments += [instant_of(told.began)] if told.began and id(file) in unnamed else []
+        moments = [_lost_at(file, requests, newest)]
+        moments += [instant_of(requests.began)] if requests.began and id(file) in unnamed else []
         return now - max(moments) > timedelta(days=rules.days)
 
     gone = {id(file) for file in may_go if is_past(file)}
@@ -139,16 +139,16 @@ def _owners(records: Mapping[PartitionKey, PartitionRecord]) -> _ByMoment:
     return _by_moment((one.asked, of) for record, of in _alike(records) for one in record.answers)
 
 
-def _named(told: KnownRequests, owners: _ByMoment) -> _ByMoment:
+def _named(requests: KnownRequests, owners: _ByMoment) -> _ByMoment:
     """The requests that the table's records, earlier commits, or moments name."""
-    records = list(_alike(told.records))
+    records = list(_alike(requests.records))
     others = _by_moment((one.asked, of) for record, of in records for one in record.turned_away)
     current = _by_moment((record.as_of, of) for record, of in records)
     named: dict[datetime, list[PartitionSet]] = {}
     for said in (owners, others, current):
         for moment, partitions in said.items():
             named.setdefault(moment, []).append(partitions)
-    for asked, partitions in told.named.items():
+    for asked, partitions in requests.named.items():
         named.setdefault(instant_of(asked), []).append(partitions)
     return {moment: PartitionSet.union_of(sets) for moment, sets in named.items()}
 
@@ -217,8 +217,8 @@ class _Newest:
         return [moment for moment in moments if moment is not None]
 
 
-def _lost_at(file: Kept, told: KnownRequests, newest: _Newest) -> datetime:
+def _lost_at(file: Kept, requests: KnownRequests, newest: _Newest) -> datetime:
     """The latest moment at which an answer can have lost its last row."""
     moments = [instant_of(file.asked), *newest.of(file.partitions)]
-    moments += [instant_of(at) for removed, at in told.removed if removed & file.partitions]
+    moments += [instant_of(at) for removed, at in requests.removed if removed & file.partitions]
     return max(moments)

@@ -168,8 +168,8 @@ class Records(Mapping[PartitionKey, PartitionRecord]):
     def at_version(self, version: int) -> Records:
         """The same records, as of the commit that became ``version``."""
         base, over = self._parts
-        told = {key: one if one.version == version else replace(one, version=version) for key, one in over.items()}
-        return Records(base.at_version(version), told)
+        updated = {key: one if one.version == version else replace(one, version=version) for key, one in over.items()}
+        return Records(base.at_version(version), updated)
 
     def since(self, version: int) -> Records:
         """The records of commits after ``version``."""

@@ -122,8 +122,8 @@ def _consulted(own: str, consulted: Mapping[str, str]) -> tuple[Which, Sequence[
             days.append((key.day - at.day, fingerprint))
         else:
             others.append((text, fingerprint))
-    told: list[tuple[int | str, str]] = [*sorted(days), *sorted(others)]
-    return tuple(one for one, _ in told), [fingerprint for _, fingerprint in told]
+    ordered: list[tuple[int | str, str]] = [*sorted(days), *sorted(others)]
+    return tuple(one for one, _ in ordered), [fingerprint for _, fingerprint in ordered]
 
 
 def _texts(own: str, which: Which) -> list[str]:

@@ -56,20 +56,20 @@ def changes(masks: Mapping[str, Any], first: date, anything: int) -> list[ScaleC
     """
     found = []
     for location, of in masks.items():
-        told = np.flatnonzero(of != anything)
-        if not len(told) or np.bitwise_and.reduce(of[told]):
+        decided = np.flatnonzero(of != anything)
+        if not len(decided) or np.bitwise_and.reduce(of[decided]):
             continue
-        for number, at in enumerate(told):
-            before = _before(of, told[:number], int(at), anything)
+        for number, at in enumerate(decided):
+            before = _before(of, decided[:number], int(at), anything)
             if before != anything and not before & of[at]:
                 found.append(ScaleChange(first + int(at) * DAY, location, before, int(of[at])))
     return sorted(found)
 
 
-def _before(of: Any, told: Any, at: int, anything: int) -> int:
+def _before(of: Any, decided: Any, at: int, anything: int) -> int:
     """The scales that the days before ``at`` can follow, as a mask; only as far back as these days agree."""
     before = anything
-    for day in told[told >= at - LOOK_BACK][::-1]:
+    for day in decided[decided >= at - LOOK_BACK][::-1]:
         if not before & of[day]:
             break
         before &= int(of[day])
@@ -91,12 +91,12 @@ def _sentence(of: list[ScaleChange], scale: WatchedScale, asset: str, present: P
     earlier = present.restrict(locations, Days.of(date.min, first.day - DAY))
     more = len(locations) - NAMED
     where = ", ".join(locations[:NAMED]) + (f" and {more} locations more" if more > 0 else "")
-    told = (
+    text = (
         f"{scale.title} changed on {first.day} at {where}: from then on it is {scale.in_words(first.after)}; the days "
         f"before follow {scale.in_words(first.before)}. {scale.meaning}"
     )
     if not earlier:
-        return told
+        return text
     days = Days.of(earlier.days.first, earlier.days.last)
     again = f"aqi materialize {asset} --force --partitions {days} --locations {','.join(earlier.locations)}"
-    return f"{told} To have one scale, ask for the days before again: {again}"
+    return f"{text} To have one scale, ask for the days before again: {again}"

@@ -161,6 +161,10 @@ class TableState:
     def __post_init__(self) -> None:
         object.__setattr__(self, "records", _records(self.records))
 
+    def accepted_with(self, code: str, location: str | None) -> bool:
+        """Whether `aqi accept` has equated the code version ``code`` of a location with another one."""
+        return any(code in (one.one, one.other) and one.location in (None, location) for one in self.equal)
+
     @property
     def present(self) -> PartitionSet:
         """The partitions that are there, zero rows included."""
@@ -215,15 +219,15 @@ class TableState:
 
     def after(self, commit: Commit) -> TableState:
         """The state after one more commit."""
-        told = self if commit.schema is None else commit
+        metadata = self if commit.schema is None else commit
         state = replace(
             self,
             version=commit.version,
             files=self._files_after(commit),
-            schema=told.schema,
-            description=told.description,
+            schema=metadata.schema,
+            description=metadata.description,
             protocol=commit.protocol or self.protocol,
-            properties=told.properties,
+            properties=metadata.properties,
         )
         if commit.provenance is not None:
             wiped, new = commit.provenance.wiped, _records(commit.provenance.records).at_version(commit.version)

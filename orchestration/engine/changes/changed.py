@@ -123,8 +123,8 @@ class Costs:
         if self.deployments:
             lines.append(f"Deployments that make these tables: {', '.join(self.deployments)}.")
         if self.targets:
-            told = (f"{asset} ({hours:g} h)" for asset, hours in self.targets.items())
-            lines.append(f"Freshness targets that wait: {', '.join(told)}.")
+            targets = (f"{asset} ({hours:g} h)" for asset, hours in self.targets.items())
+            lines.append(f"Freshness targets that wait: {', '.join(targets)}.")
         lines += [f"{key} cannot be read: {why}" for key, why in self.unread.items()]
         if any(item.is_blocked for item in self.plan.left_out):
             lines.append("A run would be refused, or would lack what is left out: mend that first.")
@@ -151,11 +151,11 @@ def costs(workspace: Workspace, keys: Sequence[str]) -> Costs:
     }
     refetch = any(item.obstacle is Obstacle.REFETCH for item in plan.left_out)
     accepted, deployments = _accepted(workspace, keys, tables, current), deployments_of(workspace, assets)
-    told = {item.asset for item in plan.left_out}
+    left_out = {item.asset for item in plan.left_out}
     unread = {
         key: trouble.in_words
         for key, trouble in troubles(tables).items()
-        if key in keys and key not in told and not trouble.readable
+        if key in keys and key not in left_out and not trouble.readable
     }
     return Costs(plan, steps, accepted, deployments, targets, refetch, unread)
 

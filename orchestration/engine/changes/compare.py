@@ -87,10 +87,10 @@ def _compared(
         key for key in there if not comes_out_as(own.records[key], facts.get(key, PartitionFacts()))
     )
     workspace.compared[asset.key] = broken, differing, None
-    told = f"{asset.key}: the rows of {counted(len(there) - len(differing), 'partition')} are those that were recorded"
+    text = f"{asset.key}: the rows of {counted(len(there) - len(differing), 'partition')} are those that were recorded"
     if differing:
-        told += f"; {len(differing)} have others: {differing}"
-    told += "".join(f"; {one.in_words}" for one in (*known, *broken, *refused))
+        text += f"; {len(differing)} have others: {differing}"
+    text += "".join(f"; {one.in_words}" for one in (*known, *broken, *refused))
     if refused:
-        told += f". Give this user rights to read and write all that is in the folder of {asset.key}, and call again."
-    return Compared(told, whole=not refused)
+        text += f". Give this user rights to read and write all that is in the folder of {asset.key}, and call again."
+    return Compared(text, whole=not refused)

@@ -13,8 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.declarations.contract import Contract
 from orchestration.core.errors import DeclarationError, WarehouseError, in_a_line
@@ -31,7 +29,7 @@ from orchestration.engine.changes.past import NoPast, Past
 from orchestration.engine.code.code_version import CodeVersions
 from orchestration.engine.project import Project
 from orchestration.engine.source_kinds import SourceKinds
-from resources.settings.yaml_text import parsed
+from resources.settings.yaml_text import read_yaml
 from resources.storage.parameter_values import ParameterValues
 
 if TYPE_CHECKING:
@@ -43,9 +41,9 @@ def read_lines(path: Path) -> dict[str, Lines]:
     asset.
     """
     try:
-        data = parsed(path.read_text(encoding="utf-8")) or {}
+        data = read_yaml(path.read_text(encoding="utf-8")) or {}
         return {str(asset): _lines(entries) for asset, entries in data.items()}
-    except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise DeclarationError(
             f"{path} cannot be read ({error})",
             'Write each line below its asset, as {same: ["1", "2:…"], why: …}, or, where nullable columns were added, '

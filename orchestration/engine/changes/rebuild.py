@@ -49,13 +49,13 @@ class Rebuilt:
     """Whether the table is fetched from a source, whose answers are kept."""
 
     def in_words(self) -> str:
-        told = f"{self.asset}: a new table with {self.rows:,} rows of the old one, which is kept at {self.kept}"
+        text = f"{self.asset}: a new table with {self.rows:,} rows of the old one, which is kept at {self.kept}"
         if self.rows and self.unread:
-            told += ". Its log could not be read to its end, and what only that recorded is not in it"
+            text += ". Its log could not be read to its end, and what only that recorded is not in it"
         if not self.rows or self.unread:
             of_kept = " --from-raw" if self.fetched else ""
-            told += f". What is missing now is made by `aqi materialize {self.asset}{of_kept} --partitions RANGE`"
-        return told + "".join(f"\n  left out: {path}" for path in self.left_out)
+            text += f". What is missing now is made by `aqi materialize {self.asset}{of_kept} --partitions RANGE`"
+        return text + "".join(f"\n  left out: {path}" for path in self.left_out)
 
 
 def command(key: str) -> str:
@@ -99,8 +99,8 @@ def _write_down(
     ended, title = datetime.now(UTC), f"repair {' or '.join(rebuilt)} --rebuild"
     process, seconds = (os.getpid(), socket.gethostname()), (ended - began).total_seconds()
     entry = RunEntry(run_id, title, iso(began), iso(ended), RunState.COMPLETED, *process, seconds, rebuilt=rebuilt)
-    if told := write_down(workspace, entry):
-        listener.warned(told)
+    if problem := write_down(workspace, entry):
+        listener.warned(problem)
 
 
 def _rebuild(workspace: Workspace, key: str, run_id: str) -> Rebuilt:

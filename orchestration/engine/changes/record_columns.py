@@ -42,12 +42,12 @@ class AssetColumns:
     why: str = ""
 
     def __str__(self) -> str:
-        told = {
+        words = {
             "known": "recorded already",
             "no table": "has no table yet; what makes it will record them",
             "failed": self.why,
         }
-        return f"{self.asset}: {told.get(self.what, self.what)}"
+        return f"{self.asset}: {words.get(self.what, self.what)}"
 
     def to_json(self) -> dict[str, Any]:
         return {"asset": self.asset, "state": self.what, **({"message": self.why} if self.why else {})}

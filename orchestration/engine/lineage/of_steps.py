@@ -89,7 +89,7 @@ class ColumnsOfStep:
             self._note = f"what its columns are made of could not be read from its plan: {in_a_line(error)}"
             self._lineage = not_known(f"{UNREADABLE} ({type(error).__name__})", self._contracts[self._asset.key])
 
-    def told(self) -> FoundColumns:
+    def result(self) -> FoundColumns:
         """The lineage, and where it differs from the declarations."""
         if self._reading is not None:
             self._reading.join()

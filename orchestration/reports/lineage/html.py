@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 
 
 def render(workspace: Workspace, keys: Sequence[str]) -> str:
-    """The graph of the assets ``keys``, and what is known of each."""
+    """The graph of the assets ``keys``, and the facts of each."""
     return lineage_html(workspace, keys)

@@ -1,6 +1,6 @@
-"""Lineage for programs; the form is told in docs/LINEAGE.md.
+"""Lineage as JSON for programs. docs/LINEAGE.md describes the format.
 
-``FORMAT`` goes up where a name goes or means something else; names that are added are no such change.
+``FORMAT`` is increased when a name is removed or changes its meaning, not when a name is added.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ FORMAT = 1
 
 
 def render(workspace: Workspace, keys: Sequence[str]) -> str:
-    """``{"format", "assets", "edges"}`` of the assets ``keys``; edges join two of them, with their mapping.
+    """``{"format", "assets", "edges"}`` of the assets ``keys``. An edge joins two of them, with its mapping.
 
-    Each asset has its ``code_part``: of its code version, as lines of ``assets/same_rows.yml`` name it.
+    The ``code_part`` of an asset is the part of its code version that the lines of ``assets/same_rows.yml`` name.
     """
     catalog = workspace.catalog
     parts, facts, recorded = workspace.code_parts(keys), asset_facts(workspace, keys), recorded_of(workspace, keys)
@@ -55,12 +55,12 @@ def render(workspace: Workspace, keys: Sequence[str]) -> str:
 
 
 def columns(found: ColumnsOfAssets | ColumnWalks) -> str:
-    """Of assets ``{"format", "assets"}``, each with its columns; of one column ``{"format", "column", …}``."""
+    """For assets ``{"format", "assets"}``, each with its columns; for one column ``{"format", "column", …}``."""
     if isinstance(found, ColumnsOfAssets):
         assets = [{"key": key} | _columns(found.recorded, key) for key in found.keys]
         return to_json({"format": FORMAT, "assets": assets}) + "\n"
     lineages, passed = found.recorded.lineages, found.passed
-    told: dict[str, JsonValue] = {
+    values: dict[str, JsonValue] = {
         "format": FORMAT,
         "column": found.start._asdict(),
         "upstream": None if found.up is None else _upstream(found.up, lineages),
@@ -68,20 +68,20 @@ def columns(found: ColumnsOfAssets | ColumnWalks) -> str:
         "not_recorded": [key for key in passed if key in found.recorded.lacking],
         "of_older_code": [key for key in passed if key in found.recorded.of_older_code],
     }
-    return to_json(told) + "\n"
+    return to_json(values) + "\n"
 
 
 def partition(found: Audited) -> str:
     """``{"format", "asset", "partition", "hops"}``: every partition that was consulted, with its record."""
     audit = found.audit
-    told: dict[str, JsonValue] = {
+    values: dict[str, JsonValue] = {
         "format": FORMAT,
         "asset": audit.asset,
         "partition": str(audit.partition),
         "hops": [_hop(found, hop) for hop in audit.hops],
         "notes": list(found.notes),
     }
-    return to_json(told) + "\n"
+    return to_json(values) + "\n"
 
 
 # Assets ---------------------------------------------------------------------------------------------------------------
@@ -115,11 +115,11 @@ def _there(facts: AssetFacts) -> dict[str, Any]:
 
 
 def _columns(recorded: RecordedColumns, key: str, contract: Contract | None = None) -> dict[str, Any]:
-    """contract: says of its columns what they are."""
+    """The columns of an asset with their sources. contract: describes the columns; None: only lineage is wanted."""
     lineage = recorded.lineages.get(key)
     said = {} if contract is None else {column.name: column for column in contract.columns}
     names = said if lineage is None else dict.fromkeys([*said, *lineage.columns])
-    told: list[dict[str, Any]] = []
+    described: list[dict[str, Any]] = []
     for name in names:
         one: dict[str, Any] = {"name": name}
         if name in said:
@@ -130,9 +130,13 @@ def _columns(recorded: RecordedColumns, key: str, contract: Contract | None = No
                 "description": said[name].description,
             }
         known = None if lineage is None else lineage.columns.get(name)
-        told.append(one | ({"from": None, "unknown": []} if known is None else _sources(known)))
+        described.append(one | ({"from": None, "unknown": []} if known is None else _sources(known)))
     how = "no" if lineage is None else "older code" if key in recorded.of_older_code else "yes"
-    return {"columns_recorded": how, "columns": told, "rows_from": None if lineage is None else _sources(lineage.rows)}
+    return {
+        "columns_recorded": how,
+        "columns": described,
+        "rows_from": None if lineage is None else _sources(lineage.rows),
+    }
 
 
 def _sources(sources: Sources) -> dict[str, Any]:
@@ -168,7 +172,8 @@ def _hop(found: Audited, hop: AuditHop) -> dict[str, Any]:
 
 def _made(found: Audited, hop: AuditHop, made: Made) -> dict[str, Any]:
     record, judged = made.record, made.judgement
-    told: dict[str, Any] = {
+    accepted = found.acceptances.get((hop.asset.key, record.code))
+    values: dict[str, Any] = {
         "partition": str(made.partition),
         "state": str(judged.state),
         "reason": judged.reason,
@@ -177,6 +182,7 @@ def _made(found: Audited, hop: AuditHop, made: Made) -> dict[str, Any]:
         "fingerprint": record.fingerprint,
         "code": record.code,
         "code_is_todays": made.code_counts,
+        "accepted": None if accepted is None else {"run_id": accepted.run_id, "at": accepted.at},
         "contract": record.contract,
         "run_id": record.run_id,
         "at": record.at,
@@ -195,8 +201,8 @@ def _made(found: Audited, hop: AuditHop, made: Made) -> dict[str, Any]:
         ],
     }
     if hop.asset.source is None:
-        return told
-    return told | {
+        return values
+    return values | {
         "source": hop.asset.source,
         "as_of": record.as_of or None,
         "question": _question(found, made.question),

@@ -33,20 +33,20 @@ _ESCAPED = {character: f"#{ord(character)};" for character in '"#&<>%`\\'}
 
 
 def render(workspace: Workspace, keys: Sequence[str]) -> str:
-    """The assets ``keys`` and their sources; an edge that is no ``Identity`` has the name of its mapping."""
+    """The assets ``keys`` and their sources. An edge other than ``Identity`` has the name of its mapping."""
     catalog, facts = workspace.catalog, asset_facts(workspace, keys)
     sources = sorted({str(catalog[key].source) for key in keys if catalog[key].source})
     names = _numbered([*(f"{SOURCES}/{name}" for name in sources), *keys])
     layers = {SOURCES: [(names[f"{SOURCES}/{name}"], [name]) for name in sources]} if sources else {}
     for key in keys:
-        told = [key, facts[key].in_words, *([facts[key].rows_in_words] if facts[key].rows is not None else [])]
-        layers.setdefault(catalog[key].layer, []).append((names[key], told))
+        labels = [key, facts[key].in_words, *([facts[key].rows_in_words] if facts[key].rows is not None else [])]
+        layers.setdefault(catalog[key].layer, []).append((names[key], labels))
     lines = ["flowchart LR"]
     below = {catalog[key].layer: 0 for key in keys} | {SOURCES: -1}
-    for key in keys:  # a layer stands behind those that its assets are made from
+    for key in keys:  # a layer comes after the layers of the assets that its assets are made from
         below[catalog[key].layer] = max(below[catalog[key].layer], len(catalog.dag.upstream(key)))
     for layer, nodes in sorted(layers.items(), key=lambda one: below[one[0]]):
-        lines += _subgraph(f"layer_{len(lines)}", layer, [_node(name, told) for name, told in nodes])
+        lines += _subgraph(f"layer_{len(lines)}", layer, [_node(name, labels) for name, labels in nodes])
     for key in keys:
         if source := catalog[key].source:
             lines.append(f"    {names[f'{SOURCES}/{source}']} --> {names[key]}")
@@ -59,8 +59,8 @@ def render(workspace: Workspace, keys: Sequence[str]) -> str:
 
 
 def columns(found: ColumnsOfAssets | ColumnWalks) -> str:
-    """Columns in the box of their asset. The label of an arrow says how one is made from the other; dotted arrows are
-    indirect."""
+    """Columns in a box for their asset. The label of an arrow says how a column is made from another; a dotted arrow is
+    an indirect influence."""
     edges: dict[tuple[Field, Field], set[Kind]] = {}
     fields: dict[Field, None] = {}
     if isinstance(found, ColumnWalks):
@@ -82,7 +82,7 @@ def columns(found: ColumnsOfAssets | ColumnWalks) -> str:
         nodes = [_node(names[str(field)], [field.column]) for field in fields if field.of == of]
         lines += _subgraph(f"of_{number}", of, nodes)
     for (source, target), kinds in sorted(edges.items()):
-        if source != target:  # what a table keeps of its own says nothing here
+        if source != target:  # an edge from a column to itself (rows that a table keeps) is left out
             direct = any(kind.is_direct for kind in kinds)
             how = ", ".join(kind for kind in Kind if kind in kinds and kind is not Kind.IDENTITY)
             arrow = ("-->" if direct else "-.->") + (f'|"{escaped(how)}"|' if how else "")
@@ -99,7 +99,7 @@ def escaped(text: str) -> str:
 
 
 def _numbered(names: Iterable[str]) -> dict[str, str]:
-    """Names of nodes that are not words of Mermaid."""
+    """Name → the name of its node, which is no keyword of Mermaid."""
     return {name: f"n{number}" for number, name in enumerate(dict.fromkeys(names))}
 
 
@@ -112,7 +112,7 @@ def _subgraph(name: str, title: str, nodes: Sequence[str]) -> list[str]:
 
 
 def _in_order(of: set[str], catalog: Catalog) -> list[str]:
-    """Sources, then assets from upstream to downstream."""
+    """First the sources, then the assets from upstream to downstream."""
     assets = [asset.key for asset in catalog if asset.key in of]
     return [*sorted(of - set(assets)), *assets]
 

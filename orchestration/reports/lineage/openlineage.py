@@ -1,7 +1,7 @@
-"""Lineage in the open standard: OpenLineage's static metadata, an event a line.
+"""Lineage as static metadata of the OpenLineage standard, one event per line.
 
-A DatasetEvent for each source and table, with schema and ``columnLineage`` as it is recorded, a JobEvent for each
-asset. Catalogs take them where they take events of runs.
+There is a DatasetEvent for each source and table, with its schema and recorded ``columnLineage``, and a JobEvent for
+each asset. Data catalogs accept these events at the same address as events of runs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def render(workspace: Workspace, keys: Sequence[str]) -> str:
 
 
 def events(workspace: Workspace, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Sources, then tables, then jobs."""
+    """The events: first of sources, then of tables, then of jobs."""
     from orchestration.core.openlineage.static import dataset_event, job_event
     from orchestration.engine.lineage.datasets import code_of, source_facts
     from orchestration.reports.lineage.facts.columns import recorded_of

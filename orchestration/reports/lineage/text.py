@@ -1,4 +1,5 @@
-"""Lineage for people: a tree from the sources downwards, with what is there; columns, and partitions, line by line."""
+"""Lineage for people: assets as a tree from sources downwards, with states and rows; columns and partitions as
+lines."""
 
 from __future__ import annotations
 
@@ -26,10 +27,12 @@ COLOURS = {
 
 
 def render(workspace: Workspace, keys: Sequence[str]) -> str:
-    """A tree from the sources downwards; an asset with several upstream assets stands below its first one, and below
-    the others as a reference. Beside it its states, rows, the last run that wrote it, what it is.
+    """A tree from the sources downwards. Beside each asset: its states, rows, last run, and description.
 
-    Of one table without partitions also what it was made from: it has one partition, which needs no naming."""
+    An asset with several upstream assets is below the first of them, and is a reference below the others. A single
+    table
+    without partitions also gets its audit: it has only one partition, which need not be named.
+    """
     catalog, facts = workspace.catalog, asset_facts(workspace, keys)
     rows: list[tuple[str, ...]] = []
     seen: set[str] = set()

@@ -21,7 +21,7 @@ from orchestration.core.state.partition_record import PartitionRecord
 from orchestration.core.state.record_columns import Records
 from orchestration.core.state.table_state import TableState
 from orchestration.reports.page.found import Found
-from orchestration.reports.status import StatusGroup
+from orchestration.reports.status import StatusGroup, cause_of, first_of
 
 COMMITS = 8
 """At most this many of the last commits are shown that still have records."""
@@ -34,9 +34,13 @@ LOCATIONS = 5
 
 
 def of_asset(found: Found, key: str) -> dict[str, Any]:
-    """JSON values: what it is (``key``, ``layer``, ``description``, ``source``, ``upstream``, …), how it stands
-    (``states``, ``reasons``, ``lacking``, ``lag``), ``contract``, ``columns`` with where each comes from, ``checks``,
-    ``commits``, ``partitions``, ``commands``."""
+    """JSON values of one asset.
+
+    Its declaration: ``key``, ``layer``, ``description``, ``source``, ``upstream``, ``partitioned``, ``tags``, ….
+    Its state: ``states``, ``reasons``, ``lacking``, ``lag``, ``rows``, ``version``.
+    ``contract``, and ``columns`` with the sources of each. ``checks``. The newest ``commits`` and ``partitions``.
+    ``commands`` for it.
+    """
     asset, own = found.workspace.catalog[key], found.states.get(key, TableState())
     groups = [group for group in found.statuses.groups if group.asset == key]
     contract = found.workspace.contracts[key]
@@ -65,21 +69,26 @@ def of_asset(found: Found, key: str) -> dict[str, Any]:
 
 def _standing(groups: Iterable[StatusGroup]) -> dict[str, Any]:
     states: Counter[State] = Counter()
+    groups = list(groups)
+    names = {name for group in groups for name in group.partitions.locations}
     reasons: Counter[tuple[State, str]] = Counter()
+    messages: dict[tuple[State, str], dict[str, None]] = {}
     lacking: Counter[bool] = Counter()
     withdrawn = 0
     for group in groups:
         states[group.state] += len(group.partitions)
         why = "; ".join(dict.fromkeys([part for part in (group.in_short, *group.marks) if part]))
         if why and why != group.state:
-            reasons[group.state, why] += len(group.partitions)
+            kind = group.state, cause_of(group.state, why, names)
+            reasons[kind] += len(group.partitions)
+            messages.setdefault(kind, {})[why] = None
         if group.lacks_values:
             lacking[group.given_up] += len(group.partitions)
         withdrawn += sum(group.withdrawn.values())
-    told = sorted(reasons.items(), key=lambda item: (URGENT.index(item[0][0]), -item[1], item[0][1]))
+    ordered = sorted(reasons.items(), key=lambda item: (URGENT.index(item[0][0]), -item[1], item[0][1]))
     return {
         "states": {str(state): states[state] for state in State if states[state]},
-        "reasons": [[str(state), why, many] for (state, why), many in told[:REASONS]],
+        "reasons": [[str(kind[0]), first_of(messages[kind]), many] for kind, many in ordered[:REASONS]],
         "reasons_more": max(len(reasons) - REASONS, 0),
         "lacking": {"incomplete": lacking[False], "given_up": lacking[True], "hours_withdrawn": withdrawn},
     }
@@ -149,7 +158,7 @@ def _edges(sources: Sources) -> list[list[str]]:
 
 
 def _checks(asset: Asset, records: Records) -> list[dict[str, Any]]:
-    """Every check, with its violations in the present records, and the number of partitions with any."""
+    """Every check, with its violations in the present records, and the number of partitions with violations."""
     violations: Counter[str] = Counter()
     broken: Counter[str] = Counter()
     if records:
@@ -158,10 +167,10 @@ def _checks(asset: Asset, records: Records) -> list[dict[str, Any]]:
             for name, count in kind.checks:
                 violations[name] += count * of
                 broken[name] += of if count else 0
-    told = [(name, True, text, "") for name, text in STANDARD_CHECKS.items()]
-    told += [(check.name, check.blocking, "", check.remedy) for check in asset.checks]
-    names = {name for name, *_ in told}
-    told += [(name, False, "", "") for name in sorted(violations) if name not in names]
+    checks = [(name, True, text, "") for name, text in STANDARD_CHECKS.items()]
+    checks += [(check.name, check.blocking, "", check.remedy) for check in asset.checks]
+    names = {name for name, *_ in checks}
+    checks += [(name, False, "", "") for name in sorted(violations) if name not in names]
     return [
         {
             "name": name,
@@ -171,7 +180,7 @@ def _checks(asset: Asset, records: Records) -> list[dict[str, Any]]:
             "violations": violations[name],
             "partitions": broken[name],
         }
-        for name, blocking, says, remedy in told
+        for name, blocking, says, remedy in checks
     ]
 
 
@@ -227,19 +236,19 @@ def _commands(asset: Asset, groups: Iterable[StatusGroup], present: PartitionSet
         ]
     days = present.without_null().days
     late = PartitionSet.union_of(group.partitions for group in groups if group.state is not State.FRESH)
-    told = []
+    commands = []
     if days:
-        told = [
+        commands = [
             ["read", f"aqi show {key} --partitions {days.last}"],
             ["remake its last day", f"aqi materialize {key} --partitions {days.last} --force"],
         ]
     if due := late.without_null().days:
-        told.append(["bring up to date", f"aqi materialize {quote(f'+{asset.key}')} --partitions {_span(due)}"])
-    if not told:
-        told = [["make", f"aqi materialize {quote(f'+{asset.key}')} --partitions last:7"]]
+        commands.append(["bring up to date", f"aqi materialize {quote(f'+{asset.key}')} --partitions {_span(due)}"])
+    if not commands:
+        commands = [["make", f"aqi materialize {quote(f'+{asset.key}')} --partitions last:7"]]
     if asset.hours is not None and days:
-        told.append(["what its source sent", f"aqi show {key} --raw --partitions {days.last}"])
-    return [*told, ["states", f"aqi status {key}"]]
+        commands.append(["what its source sent", f"aqi show {key} --raw --partitions {days.last}"])
+    return [*commands, ["states", f"aqi status {key}"]]
 
 
 def _span(days: Days) -> str:

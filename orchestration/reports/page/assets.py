@@ -14,8 +14,12 @@ TITLE = "Assets"
 
 
 def facts(found: Found) -> dict[str, Any]:
-    """``graph`` (``nodes``, ``edges``, ``bands``, ``columns``, ``rows``: see ``core.lineage.layout``), ``sources`` (the
-    columns of which something is made, by source), ``assets`` (in topological order: see ``of_asset``)."""
+    """JSON values.
+
+    graph: ``nodes``, ``edges``, ``bands``, ``columns``, ``rows``: see ``core.lineage.layout``.
+    sources: source → those of its columns from which something is made.
+    assets: in topological order, see ``of_asset``.
+    """
     sources: dict[str, set[str]] = {
         str(found.workspace.catalog[key].source): set()
         for key in found.keys

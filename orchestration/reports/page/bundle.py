@@ -1,6 +1,6 @@
 """Bundles the JavaScript modules of the report into one script: a page that is opened from disk can import nothing.
 
-The modules keep to one form, so that no tool is needed. Imports are ``import { a, b } from "./name.js";``, one on a
+The modules follow one form, so that no tool is needed. Imports are ``import { a, b } from "./name.js";``, one per
 line. Exports are ``export function``, ``export const`` and ``export class`` at the beginning of a line.
 """
 
@@ -24,11 +24,11 @@ def static(name: str) -> str:
 
 
 def bundle(first: str, pages: Sequence[str]) -> str:
-    """One script of the module ``first``, whose ``start(pages)`` is called at its end with what each of ``pages``
-    exports, by name.
+    """One script from the module ``first`` and the modules ``pages``. At its end it calls ``first``'s ``start(pages)``;
+    ``pages`` there are the exports of each module, by its name.
 
-    Every module is a function of its own: names of one are none of another.
-    Raises ValueError for an import or export of another form, and for imports in a circle.
+    Each module becomes a function, so that its names are its own. Raises ValueError for an import or export of another
+    form, and for circular imports.
     """
     parts: list[str] = []
     done: dict[str, bool] = {}

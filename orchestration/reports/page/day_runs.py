@@ -40,7 +40,7 @@ def day_runs(kinds: Iterable[tuple[int, PartitionSet]], scheme: PartitionScheme)
     if _any_is_longer(by_location, scheme):
         of_periods = {at: tuple(sorted(_periods(scheme, at, parts))) for at, parts in by_location.items()}
         return DayRuns(_alike(of_periods), True)
-    known: dict[tuple[tuple[int, int], ...], Row] = {}  # by object: ``by_location`` holds the days
+    known: dict[tuple[tuple[int, int], ...], Row] = {}  # by the ids of sets of days, which ``by_location`` keeps alive
     rows: dict[str, Row] = {}
     for location, parts in by_location.items():
         same = tuple((kind, id(days)) for kind, days in parts)
@@ -51,13 +51,13 @@ def day_runs(kinds: Iterable[tuple[int, PartitionSet]], scheme: PartitionScheme)
 
 
 def _alike(rows: dict[str, Row]) -> dict[str, Row]:
-    """The same, equal rows as one object."""
+    """The same rows; equal ones become one object."""
     known: dict[Row, Row] = {}
     return {location: known.setdefault(row, row) for location, row in rows.items()}
 
 
 def _any_is_longer(by_location: dict[str, list[tuple[int, Days]]], scheme: PartitionScheme) -> bool:
-    """Whether any period is longer than a day. The days that name such periods do not follow each other."""
+    """Whether any period is longer than a day. The first days of such periods are not adjacent."""
     alone: dict[Days, bool] = {}
     for location, parts in by_location.items():
         for _, days in parts:
@@ -81,7 +81,7 @@ def _periods(scheme: PartitionScheme, location: str, parts: Iterable[tuple[int, 
 
 
 def _joined(parts: Iterable[tuple[int, Days]]) -> Iterator[Run]:
-    """Runs; consecutive ones of the same kind are joined."""
+    """Runs, sorted. Adjacent runs of the same kind are joined."""
     pieces = [
         (first.toordinal(), last.toordinal() - first.toordinal() + 1, kind)
         for kind, days in parts
@@ -106,7 +106,7 @@ def cut_to(most: int, rows: Sequence[Row]) -> tuple[list[Row], int | None]:
     if sum(map(len, rows)) <= most:
         return list(rows), None
     ends = sorted((first + length for row in rows for first, length, _ in row), reverse=True)
-    since = ends[most] if most else ends[0]  # those that end later are at most so many
+    since = ends[most] if most else ends[0]  # at most ``most`` runs end later
     kept = [
         tuple(
             (max(first, since), first + length - max(first, since), kind)
@@ -119,7 +119,7 @@ def cut_to(most: int, rows: Sequence[Row]) -> tuple[list[Row], int | None]:
 
 
 def as_numbers(row: Row, base: int) -> list[int]:
-    """The runs as a flat list: for each the days since the end of the one before, its number of days, and its kind.
+    """The runs as a flat list of three numbers each: days since the end of the run before, number of days, kind.
 
     base: the ordinal of the day from which the first distance is counted.
     """

@@ -26,9 +26,9 @@ MOST_CELLS = 600_000
 MOST_SPELLS = 40_000
 """At most this many spells are kept, the newest ones: 0.6 MB."""
 NO_ROW, NO_VALUE = 0xFFFF, 0xFFFE
-"""Stand in place of a figure: there is no row; the row has no value."""
+"""In place of a figure: there is no row; the row has no value."""
 NO_WORD = 0xFF
-"""Stands in place of a word: there is none, or too many different words."""
+"""In place of the number of a word: there is no word, or there are too many different words."""
 HOURS_A_DAY = 24
 _EPOCH = date(1970, 1, 1).toordinal()
 _HOUR_US = 3_600_000_000
@@ -36,9 +36,9 @@ _HOUR_US = 3_600_000_000
 
 @dataclass(frozen=True, slots=True)
 class Locations:
-    """The locations of the page, by number."""
+    """The locations of the page. listed: [key, name] of each; a location's number is its position."""
 
-    told: list[list[str]]
+    listed: list[list[str]]
 
     @classmethod
     def of(cls, configured: Mapping[str, str], there: Sequence[str]) -> Locations:
@@ -48,8 +48,8 @@ class Locations:
         return cls(mine + [[key, key] for key in sorted(seen - configured.keys())])
 
     def numbers(self, column: Any) -> Numbers:
-        """The number of each row's location; -1 where it is none of these."""
-        return _positions(column, [key for key, _ in self.told])
+        """The number of each row's location; -1 for another location."""
+        return _positions(column, [key for key, _ in self.listed])
 
 
 def locations_in(rows: pa.Table, columns: PartitionColumns) -> list[str]:
@@ -60,11 +60,13 @@ def locations_in(rows: pa.Table, columns: PartitionColumns) -> list[str]:
 
 
 def daily_facts(rows: pa.Table, columns: PartitionColumns, daily: Daily, locations: Locations) -> dict[str, Any]:
-    """Figures by location and day, hours in categories by location and month, as JSON values.
+    """Figures by location and day, and hours in categories by location and month, as JSON values.
 
-    base, days: the first day, and how many; since: that day where earlier ones are left out, else null. values: 16 bits
-    per location and day, see NO_ROW. because: 8 bits per location and day, the number of a word of ``words``. months:
-    [year, month]; hours: 16 bits per location, month and category; last of a month those of its days without a figure.
+    base, days: the first day, and the number of days. since: equal to base if earlier days are left out, else null.
+    values: 16 bits per location and day; see NO_ROW.
+    because: 8 bits per location and day, the number of a word in ``words``; see NO_WORD.
+    months: [year, month].
+    hours: 16 bits per location, month and category; after the categories, the hours without a figure.
     """
     at, day = locations.numbers(rows[columns.location]), _days(rows[columns.day])
     known = (at >= 0) & (day >= 0)
@@ -81,16 +83,16 @@ def daily_facts(rows: pa.Table, columns: PartitionColumns, daily: Daily, locatio
         }
     last = int(day[known].max())
     first = int(day[known].min())
-    since = max(first, last - max(1, MOST_CELLS // len(locations.told)) + 1)
+    since = max(first, last - max(1, MOST_CELLS // len(locations.listed)) + 1)
     some = known & (day >= since)
     at, day = at[some], day[some] - since
     days = last - since + 1
     words, word_of = _words(rows[daily.because[0]])
-    values = np.full((len(locations.told), days), NO_ROW, dtype="<u2")
-    because = np.full((len(locations.told), days), NO_WORD, dtype="u1")
+    values = np.full((len(locations.listed), days), NO_ROW, dtype="<u2")
+    because = np.full((len(locations.listed), days), NO_WORD, dtype="u1")
     values[at, day] = _bounded(rows[daily.value], NO_VALUE)[some]
     because[at, day] = word_of[some]
-    months, hours = _hours_by_month(rows, daily, some, at, day + since, len(locations.told))
+    months, hours = _hours_by_month(rows, daily, some, at, day + since, len(locations.listed))
     return {
         "base": date.fromordinal(since + _EPOCH).isoformat(),
         "days": days,
@@ -106,7 +108,7 @@ def daily_facts(rows: pa.Table, columns: PartitionColumns, daily: Daily, locatio
 def _hours_by_month(
     rows: pa.Table, daily: Daily, some: npt.NDArray[np.bool_], at: Numbers, day: Numbers, locations: int
 ) -> tuple[list[list[int]], npt.NDArray[np.uint16]]:
-    """The months of days since 1970, and the hours of each, by location and category; last those without a figure."""
+    """The months of days since 1970; and the hours by location, month and category, then the hours without a figure."""
     month = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     first, months = int(month.min()), int(month.max() - month.min()) + 1
     cell, cells = at * months + month - first, locations * months
@@ -116,19 +118,20 @@ def _hours_by_month(
         sums.append(np.bincount(cell, of_category, cells))
         lacking -= of_category
     sums.append(np.bincount(cell, np.maximum(lacking, 0), cells))
-    told = [[number // 12 + 1970, number % 12 + 1] for number in range(first, first + months)]
-    return told, np.minimum(np.stack(sums, axis=-1), NO_ROW).astype("<u2")
+    year_months = [[number // 12 + 1970, number % 12 + 1] for number in range(first, first + months)]
+    return year_months, np.minimum(np.stack(sums, axis=-1), NO_ROW).astype("<u2")
 
 
 def spell_facts(rows: pa.Table, columns: PartitionColumns, spells: Spells, locations: Locations) -> dict[str, Any]:
-    """Spells in the order of their beginning, as JSON values: a column each, of ``count`` numbers.
+    """Spells in the order of their beginning, as JSON values: one array of ``count`` numbers for each column.
 
-    at: 16 bits, the location. start: 32 bits, hours since 1970. hours, peak: 16 bits. because: 8 bits, the number of a
-    word of ``words``. left_out: how many older ones are not there.
+    at: 16 bits, the number of the location. start: 32 bits, hours since 1970. hours, peak: 16 bits.
+    because: 8 bits, the number of a word in ``words``; see NO_WORD. left_out: the number of older spells that are left
+    out. open: the numbers of the spells that may go on; null where the rows do not have that column.
     """
     at, start = locations.numbers(rows[columns.location]), _hours(rows[spells.start])
     words, word_of = _words(rows[spells.because])
-    known = np.flatnonzero((at >= 0) & (start >= 0))
+    known, says_open = np.flatnonzero((at >= 0) & (start >= 0)), spells.open in rows.column_names
     order = known[np.lexsort((at[known], start[known]))]
     left_out, order = max(0, len(order) - MOST_SPELLS), order[-MOST_SPELLS:]
     return {
@@ -140,6 +143,7 @@ def spell_facts(rows: pa.Table, columns: PartitionColumns, spells: Spells, locat
         "hours": _base64(_bounded(rows[spells.hours], 0)[order]),
         "peak": _base64(_bounded(rows[spells.peak], 0)[order]),
         "because": _base64(word_of[order]),
+        "open": np.flatnonzero(_integers(rows[spells.open], 0)[order]).tolist() if says_open else None,
     }
 
 
@@ -162,7 +166,7 @@ def _positions(column: Any, keys: Sequence[str]) -> Numbers:
 
 
 def _words(column: Any) -> tuple[list[str], npt.NDArray[np.uint8]]:
-    """The words of a column, and the number of each row's."""
+    """The words of a column, and for each row the number of its word."""
     import pyarrow.compute as pc
 
     words = sorted(word for word in pc.unique(_texts(column)).to_pylist() if word is not None)[:NO_WORD]
@@ -180,13 +184,13 @@ def _integers(column: Any, null: int) -> Numbers:
 
 
 def _bounded(column: Any, null: int) -> npt.NDArray[np.uint16]:
-    """Numbers that fit into 16 bits, and are not one that stands for something else."""
+    """Numbers in 16 bits, none of which is NO_ROW or NO_VALUE; ``null`` in place of nulls and negative numbers."""
     numbers = _integers(column, -1)
     return np.where(numbers < 0, null, np.minimum(numbers, NO_VALUE - 1)).astype("<u2")
 
 
 def _days(column: Any) -> Numbers:
-    """Days since 1970; -1 where there is none, or an earlier one."""
+    """Days since 1970; -1 for nulls and earlier days."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -194,7 +198,7 @@ def _days(column: Any) -> Numbers:
 
 
 def _hours(column: Any) -> Numbers:
-    """Hours since 1970 of instants; -1 where there is none, or an earlier one."""
+    """Instants as hours since 1970; -1 for nulls and earlier instants."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -39,7 +39,7 @@ class Found:
 
     @cached_property
     def statuses(self) -> Statuses:
-        """The states of all existing partitions of ``keys``: ``.groups``, or one by one (a second for each 400,000)."""
+        """The states of all partitions of ``keys``: ``.groups``, or one by one (a second for each 400,000)."""
         return read_status(self.workspace, self.keys)
 
     @cached_property

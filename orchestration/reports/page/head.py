@@ -13,9 +13,13 @@ from resources.machine.package import VERSION
 
 
 def head(found: Found) -> dict[str, Any]:
-    """JSON values: ``project``, ``warehouse``, ``made`` (ISO 8601), ``version``, ``engine``, ``assets`` (how many),
-    ``partitions`` (state → how many), ``lacking`` (partitions that lack values), ``states`` in the order of telling,
-    ``locations`` (key → name)."""
+    """JSON values.
+
+    project, version, engine. warehouse: its address, without secrets. made: the time of the report (ISO 8601).
+    assets: their number. partitions: state → number of partitions. lacking: the number of partitions that lack values.
+    states: all states, in the order in which pages show them.
+    locations: key → name.
+    """
     partitions: Counter[State] = Counter()
     lacking = 0
     for group in found.statuses.groups:

@@ -1,7 +1,7 @@
 """The file of the report: its template, filled with styles, scripts and facts.
 
-It loads nothing, and only this project's scripts run, identified by digest: a policy in the file tells browsers so. The
-facts are in it as JSON that cannot be taken for markup.
+The file loads nothing. Its content security policy lets browsers run only this project's scripts, by their digests.
+The facts are JSON in the file, escaped so that browsers cannot take them for markup.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def page(found: Found, pages: Sequence[str]) -> str:
     from markupsafe import Markup
 
     modules = {name: import_module(f"{__package__}.{name}") for name in pages}
-    told = head(found)
+    head_facts = head(found)
     made = {name: module.facts(found) for name, module in modules.items()}
-    facts = {"head": told} | {name: of for name, of in made.items() if of is not None}
+    facts = {"head": head_facts} | {name: of for name, of in made.items() if of is not None}
     shown = [name for name in pages if name in facts]
     style = "\n".join(static(f"{name}.css") for name in ("style", *shown))
     script = bundle("app.js", [f"{name}.js" for name in shown])
@@ -39,10 +39,10 @@ def page(found: Found, pages: Sequence[str]) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template("page.html").render(
-        title=f"{told['project']}: report",
-        head=told,
+        title=f"{head_facts['project']}: report",
+        head=head_facts,
         tabs=[(name, modules[name].TITLE) for name in shown],
-        # Both are our own text, kept free of what would end their elements (``bundle``).
+        # Both are our own text; ``static`` refuses text that would end their elements.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
         facts=[(name, Markup(in_script(value))) for name, value in facts.items()],  # noqa: S704

@@ -6,16 +6,17 @@ Pure, given the groups of ``reports.status``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from orchestration.core.declarations.asset import Asset
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.partitions.location import Location
+from orchestration.core.state.freshness import State
 from orchestration.reports.page.day_runs import Row, as_numbers, cut_to, day_runs
-from orchestration.reports.status import StatusGroup
+from orchestration.reports.status import StatusGroup, cause_of
 
 MOST_RUNS = 300_000
 """At most this many runs of days are kept, the newest ones: some 2 MB."""
@@ -26,7 +27,7 @@ LONGEST = 400
 """At most this many characters of a reason are kept."""
 
 Kind = tuple[str, str, tuple[str, ...]]
-"""The state of partitions, why in short, and their marks."""
+"""State of partitions, the reason in short, and marks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,18 @@ class _Counted:
 def partition_facts(
     assets: Sequence[Asset], groups: Iterable[StatusGroup], locations: Sequence[Location], today: date
 ) -> dict[str, Any]:
-    """What the page shows, as JSON values.
+    """The content of the page, as JSON values.
 
-    base, today, since: days; since: from which day on all is told, null where nothing is left out. locations: [key,
-    name, whether it is configured]. kinds: [state, why, marks]. rows: of runs of days, as ``as_numbers`` has them from
-    the base on. assets: [{key, dated, whole, at: by location the number of its row or null, counts: [[kind,
-    partitions, rows or null]]}]. told: [asset, kind, partitions, first day, last day, number of a location, how many
-    locations], worst first; more: how many lines of these are left out.
+    base: the day from which ``rows`` count. today: the day of the report. since: the first day of which all is shown;
+    null where nothing is left out.
+    locations: [key, name, whether it is configured].
+    kinds: [state, reason, marks].
+    rows: runs of days, as ``as_numbers`` writes them. Equal rows of locations are one row.
+    assets: {key, dated, whole, at, counts}. at: for each location the number of its row, or null. counts: [kind, number
+    of partitions, rows or null].
+    told: what is not fresh, worst first: [number of the asset, kind, number of partitions, first day, last day, number
+    of a location, number of locations, number of further kinds with the same cause].
+    more: the number of further such lines, which are left out.
     """
     numbers: dict[Kind, int] = {}
     together: dict[str, dict[int, list[StatusGroup]]] = {asset.key: {} for asset in assets}
@@ -57,7 +63,7 @@ def partition_facts(
         together[group.asset].setdefault(number, []).append(group)
     counted = {key: [_counted(number, some) for number, some in of.items()] for key, of in together.items()}
     kinds = list(numbers)
-    told_at = _locations(locations, (one.partitions for of in counted.values() for one in of))
+    listed = _locations(locations, (one.partitions for of in counted.values() for one in of))
     rows, runs = list[Row](), {}
     for asset in assets:
         if asset.partitions is not None:
@@ -70,12 +76,12 @@ def partition_facts(
                 rows.append(row)
     kept, since = cut_to(MOST_RUNS, rows)
     base = min((row[0][0] for row in kept if row), default=today.toordinal())
-    told = _told(assets, counted, kinds, {key: number for number, (key, _, _) in enumerate(told_at)})
+    lines = _lines(assets, counted, kinds, {key: number for number, (key, _, _) in enumerate(listed)})
     return {
         "base": date.fromordinal(base).isoformat(),
         "today": today.isoformat(),
         "since": None if since is None else date.fromordinal(since).isoformat(),
-        "locations": told_at,
+        "locations": listed,
         "kinds": kinds,
         "rows": [as_numbers(row, base) for row in kept],
         "assets": [
@@ -83,13 +89,13 @@ def partition_facts(
                 "key": asset.key,
                 "dated": asset.partitions is not None,
                 "whole": asset.key in runs and runs[asset.key].whole,
-                "at": [_at(runs[asset.key].rows, key, number_of) for key, _, _ in told_at] if asset.key in runs else [],
+                "at": [_at(runs[asset.key].rows, key, number_of) for key, _, _ in listed] if asset.key in runs else [],
                 "counts": [[one.kind, len(one.partitions), one.rows] for one in counted[asset.key]],
             }
             for asset in assets
         ],
-        "told": told[:MOST_TOLD],
-        "more": max(0, len(told) - MOST_TOLD),
+        "told": lines[:MOST_TOLD],
+        "more": max(0, len(lines) - MOST_TOLD),
     }
 
 
@@ -104,23 +110,23 @@ def _at(rows: Mapping[str, Row], location: str, number_of: Mapping[Row, int]) ->
 
 
 def _locations(locations: Sequence[Location], sets: Iterable[PartitionSet]) -> list[list[Any]]:
-    """The configured locations in their order, then others that have partitions."""
+    """[key, name, whether configured]: the configured locations in their order, then others that have partitions."""
     known = {one.key for one in locations}
     others = sorted({key for partitions in sets for key in partitions.locations} - known)
     return [[one.key, one.name, True] for one in locations] + [[key, key, False] for key in others]
 
 
-def _told(
+def _lines(
     assets: Sequence[Asset],
     counted: Mapping[str, Sequence[_Counted]],
     kinds: Sequence[Kind],
     number_of: Mapping[str, int],
 ) -> list[list[Any]]:
-    """Everything that is not fresh or has marks: worst first; of equals causes first, in the order of the graph; of
-    one asset by number of partitions."""
+    """All partitions that are not fresh or have marks, as lines of ``told``: the worst state first; then in the order
+    of the graph, so that causes come first; then by number of partitions."""
     found: list[tuple[tuple[int, int, int, int], list[Any]]] = []
     for at, asset in enumerate(assets):
-        for one in counted[asset.key]:
+        for one, alike in _by_cause(counted[asset.key], kinds, number_of):
             state, _, marks = kinds[one.kind]
             if state == "fresh" and not marks:
                 continue
@@ -129,6 +135,20 @@ def _told(
             ends = [dated.days.first.isoformat(), dated.days.last.isoformat()] if dated else [None, None]
             where = number_of[dated.locations[0]] if dated else None
             count = len(one.partitions)
-            line = [at, one.kind, count, *ends, where, len(dated.locations)]
+            line = [at, one.kind, count, *ends, where, len(dated.locations), alike]
             found.append(((rank, at, -count, one.kind), line))
     return [line for _, line in sorted(found, key=lambda item: item[0])]
+
+
+def _by_cause(
+    counted: Sequence[_Counted], kinds: Sequence[Kind], names: Collection[str]
+) -> Iterator[tuple[_Counted, int]]:
+    """The partitions of an asset, those that failed for one cause together under the first of their kinds, and how many
+    kinds these are besides it."""
+    together: dict[tuple[str, str, tuple[str, ...]], list[_Counted]] = {}
+    for one in counted:
+        state, why, marks = kinds[one.kind]
+        together.setdefault((state, cause_of(State(state), why, names), marks), []).append(one)
+    for first, *more in together.values():
+        partitions = PartitionSet.union_of([first.partitions, *(one.partitions for one in more)])
+        yield replace(first, partitions=partitions), len(more)

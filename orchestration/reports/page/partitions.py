@@ -13,16 +13,19 @@ TITLE = "Partitions"
 
 
 def facts(found: Found) -> dict[str, Any]:
-    """JSON values, as ``partition_facts`` says; and holes: what is not there of each table and location, as
-    ``holes.to_json`` says; fill: what people are told of them, a line each, commands behind two spaces."""
+    """JSON values: those of ``partition_facts``, and two more.
+
+    holes: missing partitions and gaps of each asset and location; see ``holes.to_json``.
+    fill: lines for people about them. Lines that begin with two blanks are commands.
+    """
     workspace = found.workspace
     assets = [workspace.catalog[key] for key in found.keys]
     facts = partition_facts(
         assets, found.statuses.groups, workspace.settings.configured_locations, day_of(found.current.now)
     )
     holes = found.statuses.holes
-    told = [one for one in to_json(holes, workspace.settings.since) if one["missing"] or one["hole_days"]]
-    return facts | {"holes": [_shortened(one) for one in told], "fill": in_words(workspace, holes)}
+    shown = [one for one in to_json(holes, workspace.settings.since) if one["missing"] or one["hole_days"]]
+    return facts | {"holes": [_shortened(one) for one in shown], "fill": in_words(workspace, holes)}
 
 
 def _shortened(hole: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from orchestration.core.partitions.keys import PartitionSet
+from orchestration.core.runs.causes import shape
 from orchestration.core.runs.journal import Attempt, RunEntry
 from orchestration.core.runs.outcome import Outcome, Problem
 from orchestration.core.runs.profile import Phase, Profile, StepTimes, by_asset
@@ -37,12 +38,17 @@ def run_facts(
     profile: Callable[[str], Profile | None],
     unread: str = "",
 ) -> dict[str, Any]:
-    """JSON values.
+    """JSON values. The arguments:
 
-    entries: newest first. measured: runs that have a profile, oldest first. unread: why the history of steps could not
-    be read. runs: newest first, see ``_run``. more: runs of the journal that are left out. assets: keys that ``lags``
-    name by number: by asset [[number of the run, hours]]. pictures: by run id, see ``_picture``; phases: [name,
-    colour], which these name by number.
+    entries: newest first. steps: those of the entries. measured: ids of runs with a profile, oldest first. profile:
+    reads a profile. unread: why the history of steps could not be read.
+
+    The values:
+
+    runs: newest first, see ``_run``. more: the number of further runs in the journal.
+    lags: [asset, [[number of the run in ``runs``, hours]]].
+    phases: [name, colour]. pictures: id of a run → see ``_picture``, in which a phase is its number in ``phases``.
+    measured: the number of runs with a profile. unread: as the argument.
     """
     shown = entries[:MOST_RUNS]
     of_run: dict[str, list[StepRow]] = {entry.run_id: [] for entry in shown}
@@ -68,12 +74,17 @@ def run_facts(
 
 
 def _run(entry: RunEntry, steps: Sequence[StepRow]) -> dict[str, Any]:
-    """A run. seconds: null while it runs, or where it never ended. rows, written, unchanged: null where no history of
-    its steps is there. good, failed, skipped: partitions. problems: [asset, outcome, partitions in words, how many,
-    message]; more: how many of these are left out. assets: those that it set out to make.
+    """JSON values of a run.
+
+    seconds: null while the run goes on, or if it was killed.
+    rows, written, unchanged: null where the history of steps has no steps of the run.
+    good, planned, failed, skipped: numbers of partitions. assets: those that the run was to make.
+    problems: [asset, outcome, partitions, number of partitions, message], one for each cause. more: the number of
+    further problems.
     """
     found = [(asset, problem) for asset, attempt in entry.attempts.items() for problem in attempt.problems]
     found.sort(key=lambda item: item[1].outcome is not Outcome.FAILED)
+    causes = _by_cause(found)
     counts = dict.fromkeys(("failed", "skipped"), 0)
     for _, problem in found:
         counts[str(problem.outcome)] = counts.get(str(problem.outcome), 0) + len(problem.partitions)
@@ -90,14 +101,25 @@ def _run(entry: RunEntry, steps: Sequence[StepRow]) -> dict[str, Any]:
         "planned": sum(len(_planned(attempt)) for attempt in entry.attempts.values()),
         "assets": list(entry.attempts),
         **counts,
-        "problems": [_problem(*item) for item in found[:MOST_PROBLEMS]],
-        "more": max(0, len(found) - MOST_PROBLEMS),
+        "problems": causes[:MOST_PROBLEMS],
+        "more": max(0, len(causes) - MOST_PROBLEMS),
     }
 
 
-def _problem(asset: str, problem: Problem) -> list[Any]:
-    partitions = problem.partitions
-    return [asset, str(problem.outcome), str(partitions), len(partitions), _short(problem.message)]
+def _by_cause(found: Sequence[tuple[str, Problem]]) -> list[list[Any]]:
+    """A line for each asset, outcome and cause; the message is that of the first problem."""
+    names = {name for _, problem in found for name in problem.partitions.locations}
+    together: dict[tuple[str, str, str], list[Problem]] = {}
+    for asset, problem in found:
+        kind = asset, str(problem.outcome), shape(problem.message, asset, names)
+        together.setdefault(kind, []).append(problem)
+    lines: list[list[Any]] = []
+    for (asset, outcome, _), problems in together.items():
+        partitions = PartitionSet.union_of(problem.partitions for problem in problems)
+        first, *more = dict.fromkeys(problem.message for problem in problems)
+        alike = f" (and {len(more)} more like it)" if more else ""
+        lines.append([asset, outcome, str(partitions), len(partitions), _short(first) + alike])
+    return lines
 
 
 def _planned(attempt: Attempt) -> PartitionSet:
@@ -105,10 +127,15 @@ def _planned(attempt: Attempt) -> PartitionSet:
 
 
 def _picture(profile: Profile) -> dict[str, Any]:
-    """Where the time of a run went. lanes: [title, seconds, bars]; bars: a flat list of phase, begin, length (ms) and
-    step (its number in ``steps``, -1 for the run), earlier ones below later ones. left_out: bars that are not there.
-    times: of steps, or, where they are many, of the steps of an asset together: [name, how many, ready, seconds,
-    fetching, [[phase, seconds]]]."""
+    """JSON values: how the time of a run was spent.
+
+    lanes: [title, seconds, bars]. bars: a flat list of four numbers each: phase, begin (ms), length (ms), and the
+    number of the step in ``steps``, -1 for the run. Later bars are drawn over earlier ones. left_out: the number of
+    omitted bars.
+    run: [phase, seconds].
+    times: one per step or, if there are many steps, per asset: [name, number of steps, ready, seconds, fetching,
+    [[phase, seconds]]].
+    """
     found = lanes(profile)
     lengths = sorted((span.seconds for lane in found for span in lane.spans), reverse=True)
     shortest = lengths[MOST_SPANS - 1] if len(lengths) > MOST_SPANS else 0.0

@@ -6,7 +6,7 @@ from datetime import date
 
 from orchestration.core.partitions.hulls import hulls, hulls_of
 from orchestration.core.partitions.keys import Days, PartitionSet
-from orchestration.core.planning.commands import fill_commands, told
+from orchestration.core.planning.commands import fill_commands, first_commands
 
 
 def at(location: str, *days: int) -> PartitionSet:
@@ -35,5 +35,5 @@ def test_a_command_for_each_reach() -> None:
 
 
 def test_of_many_commands_some_are_told() -> None:
-    assert told(["a", "b", "c"]) == ["a", "b", "c"]
-    assert told(["a", "b", "c", "d", "e"]) == ["a", "b", "c", "and 2 more, for other locations"]
+    assert first_commands(["a", "b", "c"]) == ["a", "b", "c"]
+    assert first_commands(["a", "b", "c", "d", "e"]) == ["a", "b", "c", "and 2 more, for other locations"]

@@ -151,5 +151,5 @@ def test_many_damaged_partitions_are_one_group_and_each_names_its_file() -> None
     (group,) = in_groups(Judge(clean, {CLEAN: looked, FEED: TableState()}, CURRENT), keys(1, 3))
     assert group.judgement.state is State.DAMAGED
     assert "and 1 more" in group.judgement.in_short
-    assert "file a is gone" in group.told(key(1)).reason
-    assert "file b is cut off" in group.told(key(3)).reason
+    assert "file a is gone" in group.judgement_of(key(1)).reason
+    assert "file b is cut off" in group.judgement_of(key(3)).reason

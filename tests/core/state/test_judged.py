@@ -208,7 +208,7 @@ def holds_for(of: Asset, tables: Mapping[str, TableState], current: Current, ask
     judge = Judge(of, tables, current)
     one_by_one = {key: judge(key) for key in asked}
     found = judged(judge, asked)
-    told = {key: alike.told(key) for alike in found for key in alike.partitions}
+    told = {key: alike.judgement_of(key) for alike in found for key in alike.partitions}
     assert told == one_by_one
     assert sum(len(alike.partitions) for alike in found) == len(asked), "groups are disjoint"
     for alike in found:

@@ -167,9 +167,9 @@ def test_what_was_counted(told: Told, counted: frozenset[PartitionKey], counts: 
     assert set(known.lacks(records, at)) == lacking
     known = known.with_more(records, at, counts)
     expected = {one: replace(of, values=counts.get(one, {})) if one in lacking else of for one, of in own.items()}
-    assert known.told(records, at) == expected
+    assert known.put_into(records, at) == expected
     if lacking:
         read = CountedValues.from_json(json.loads(json.dumps(known.to_json())))
-        assert read.told(records, at) == expected
+        assert read.put_into(records, at) == expected
         other = Records.of({one: replace(of, fingerprint="z") for one, of in own.items()})
         assert set(read.lacks(other, at)) == lacking

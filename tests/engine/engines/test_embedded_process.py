@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from resources.delta.warehouse import Warehouse
 from resources.embedded.process import DEATH_SECONDS, EmbeddedProcess
 from resources.embedded.scratch import FOLDER, Scratch
 from resources.settings.spark_values import VALUE_SETTINGS
+from tests.support.other_user import BORIS, as_user
 
 pytestmark = pytest.mark.engine
 
@@ -380,3 +382,18 @@ def test_a_folder_that_lost_its_lock_is_swept(tmp_path: Path) -> None:
     mine.close()
     other.close()
     assert not (tmp_path / FOLDER).exists()
+
+
+def test_who_may_not_write_in_the_warehouse_is_told_who_can_let_him(make: Make) -> None:
+    """`aqi repair --verify` reads rows only, but the engine passes them on in files beside the tables."""
+    make().session()  # what is imported for it may lie where others cannot read
+    with tempfile.TemporaryDirectory(prefix="aqi-reader-") as folder:
+        lake = Path(folder) / "lake"
+        lake.mkdir()
+        (lake / "table").mkdir()
+        Path(folder).chmod(0o755)
+        process = EmbeddedProcess(lake, 1 << 30, "1g", 60, {}, Path(folder) / "log")
+        with as_user(BORIS), pytest.raises(RunError) as refused:
+            process.session()
+    assert refused.value.message.endswith(f"below {lake}, and cannot write there (Permission denied)")
+    assert refused.value.remedy.startswith(f"Give this user rights to write in it (its owner: chmod -R g+rwX {lake})")

@@ -49,7 +49,7 @@ def write_days(workspace: Workspace, **others: Any) -> None:
     write_deltalake(workspace.warehouse.table_uri(DAILY), pa.Table.from_pylist(rows))
 
 
-def write_episode(workspace: Workspace) -> None:
+def write_episode(workspace: Workspace, **others: Any) -> None:
     row = {
         "location_key": "hanoi",
         "start_ts_utc": datetime(2026, 5, 4, 22, tzinfo=UTC),
@@ -57,6 +57,7 @@ def write_episode(workspace: Workspace) -> None:
         "duration_hours": 31,
         "peak_aqi": 320,
         "dominant_pollutant": "pm25",
+        **others,
     }
     write_deltalake(workspace.warehouse.table_uri(EPISODES), pa.Table.from_pylist([row]))
 
@@ -66,7 +67,7 @@ def test_the_columns_are_those_of_the_contracts(workspace: Workspace) -> None:
     assert spells is not None
     hours = {category.hours for category in daily.categories}
     assert {daily.value, daily.because[0], *hours} <= set(workspace.contracts[DAILY].column_names)
-    of_spells = {spells.start, spells.hours, spells.peak, spells.because}
+    of_spells = {spells.start, spells.hours, spells.peak, spells.because, spells.open}
     assert of_spells <= set(workspace.contracts[EPISODES].column_names)
     assert [category.low for category in daily.categories] == sorted(category.low for category in daily.categories)
 
@@ -78,6 +79,15 @@ def test_days_and_episodes_of_the_tables(workspace: Workspace) -> None:
     assert told["trouble"] == []
     assert told["locations"] == [["hanoi", "Hà Nội"]]
     assert (told["daily"]["base"], told["daily"]["days"], told["spells"]["count"]) == ("2026-05-01", 9, 1)
+
+
+@pytest.mark.parametrize(("says", "told"), [({"is_open": True}, [0]), ({"is_open": False}, []), ({}, None)])
+def test_an_episode_that_may_go_on_is_marked(workspace: Workspace, says: dict[str, bool], told: list[int]) -> None:
+    """A table of an earlier version has no column for it, and is shown as it is."""
+    write_days(workspace)
+    write_episode(workspace, **says)
+    found = facts(workspace)
+    assert (found["trouble"], found["spells"]["open"]) == ([], told)
 
 
 def test_what_lacks_is_said_with_its_remedy(workspace: Workspace) -> None:

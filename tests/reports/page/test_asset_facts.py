@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestration.core.partitions.keys import PartitionKey
+from orchestration.core.partitions.keys import Days, PartitionKey, PartitionSet
+from orchestration.core.runs.journal import Attempt, RunEntry, RunState
+from orchestration.core.runs.outcome import Outcome, Problem
 from orchestration.core.state.provenance import Provenance
 from orchestration.engine.workspace import Workspace
 from orchestration.project import load, open_workspace
 from orchestration.reports.page import assets
 from orchestration.reports.page.asset_facts import COMMITS, PARTITIONS, of_asset
 from orchestration.reports.page.found import Found
+from resources.storage.journal import Journal
 from tests.support.cli_calls import DAILY, EPISODE
 from tests.support.report_lake import BROKEN, LACKING, OLDER, make_report_lake, report_workspace
 
@@ -43,6 +48,16 @@ def test_states_and_why_the_most_urgent_first(workspace: Workspace) -> None:
     assert told["lacking"] == {"incomplete": 18, "given_up": 0, "hours_withdrawn": 0}
     assert facts(workspace, EPISODE)["states"] == {"fresh": 17, "missing": 2, "unrecorded": 1}
     assert [reason[0] for reason in facts(workspace, EPISODE)["reasons"]] == ["unrecorded"]
+
+
+def test_one_cause_at_several_locations_is_one_reason(tmp_path: Path) -> None:
+    workspace = report_workspace(str(tmp_path))
+    day = [PartitionSet.of(Days.of(date(2025, 8, 19)), [key]) for key in ("hanoi", "odd")]
+    problems = tuple(Problem(Outcome.FAILED, one, f"no answer for {one.locations[0]}") for one in day)
+    times = ("2025-08-19T07:00:00Z", "2025-08-19T07:00:09Z")
+    attempts = {BRONZE: Attempt(problems=problems, planned=day[0] | day[1])}
+    Journal(str(tmp_path)).write(RunEntry("run-1", "it", *times, RunState.FAILED, attempts=attempts))
+    assert facts(workspace, BRONZE)["reasons"] == [["failed", "missing; no answer for hanoi (and 1 more like it)", 2]]
 
 
 def test_the_lag_where_it_is_largest(workspace: Workspace) -> None:

@@ -22,7 +22,7 @@ from tests.support.days_and_keys import quick
 AT = PartitionColumns("day", "location")
 CATEGORIES = tuple(Category(name, name[0], low, "#000", name) for name, low in (("calm", 0), ("high", 100)))
 DAILY = Daily("gold.daily", "value", "a figure", ("because", "why"), CATEGORIES)
-SPELLS = Spells("gold.spells", "start", "hours", "peak", "because", ("spell", "spells"))
+SPELLS = Spells("gold.spells", "start", "hours", "peak", "because", ("spell", "spells"), "open")
 FIRST = date(2024, 12, 30)
 LOCATIONS = ("north", "south", "west")
 
@@ -73,17 +73,19 @@ def test_every_day_has_its_figure_its_word_and_its_hours(
     of = table(rows, text)
     locations = Locations.of({"south": "The south", "nowhere": "Nowhere"}, locations_in(of, AT))
     there = {location for location, _ in drawn}
-    assert locations.told == [["south", "The south"]] * ("south" in there) + [[k, k] for k in sorted(there - {"south"})]
+    assert locations.listed == [["south", "The south"]] * ("south" in there) + [
+        [k, k] for k in sorted(there - {"south"})
+    ]
     facts = daily_facts(of, AT, DAILY, locations)
     if not rows:
         assert facts["days"] == 0 and facts["base"] is None
         return
     base = date.fromisoformat(facts["base"])
-    values = numbers(facts["values"], "<u2", len(locations.told), facts["days"])
-    because = numbers(facts["because"], "u1", len(locations.told), facts["days"])
-    hours = numbers(facts["hours"], "<u2", len(locations.told), len(facts["months"]), 3)
+    values = numbers(facts["values"], "<u2", len(locations.listed), facts["days"])
+    because = numbers(facts["because"], "u1", len(locations.listed), facts["days"])
+    hours = numbers(facts["hours"], "<u2", len(locations.listed), len(facts["months"]), 3)
     by_month: Counter[tuple[str, int, int, int]] = Counter()
-    for at, (location, _) in enumerate(locations.told):
+    for at, (location, _) in enumerate(locations.listed):
         for day in range(facts["days"]):
             row = drawn.get((location, (base - FIRST).days + day))
             if row is None:
@@ -98,7 +100,7 @@ def test_every_day_has_its_figure_its_word_and_its_hours(
                 by_month[location, month.year, month.month, category] += number
     found = {
         (location, *month, category): int(hours[at, number, category])
-        for at, (location, _) in enumerate(locations.told)
+        for at, (location, _) in enumerate(locations.listed)
         for number, month in enumerate(facts["months"])
         for category in range(3)
     }
@@ -126,6 +128,7 @@ spells = st.lists(
             "hours": st.integers(4, 200),
             "peak": st.integers(151, 700),
             "because": st.none() | st.sampled_from(["rain", "wind"]),
+            "open": st.none() | st.booleans(),
         }
     ),
     max_size=20,
@@ -144,6 +147,7 @@ def test_spells_come_in_the_order_of_their_beginning_and_the_newest_stay(
             "hours": pa.int64(),
             "peak": pa.int32(),
             "because": pa.string(),
+            "open": pa.bool_(),
         }
     )
     locations = Locations.of({}, LOCATIONS)
@@ -153,7 +157,7 @@ def test_spells_come_in_the_order_of_their_beginning_and_the_newest_stay(
     ordered = sorted(drawn, key=lambda row: (row["start"], row["location"]))[-most:]
     assert (facts["count"], facts["left_out"]) == (len(ordered), len(drawn) - len(ordered))
     found = [
-        (locations.told[at][0], start, hours, peak, None if word == 255 else facts["words"][word])
+        (locations.listed[at][0], start, hours, peak, None if word == 255 else facts["words"][word])
         for at, start, hours, peak, word in zip(
             numbers(facts["at"], "<u2"),
             numbers(facts["start"], "<u4").tolist(),
@@ -169,3 +173,7 @@ def test_spells_come_in_the_order_of_their_beginning_and_the_newest_stay(
     ]
     assert sorted(found, key=str) == sorted(expected, key=str)
     assert [start for _, start, *_ in found] == sorted(start for _, start, *_ in found)
+    going = [(row["location"], int(row["start"].timestamp()) // 3600) for row in ordered if row["open"]]
+    assert sorted(found[at][:2] for at in facts["open"]) == sorted(going)
+    earlier = pa.Table.from_pylist(drawn, schema).drop_columns(["open"])
+    assert spell_facts(earlier, AT, SPELLS, locations)["open"] is None, "of a table that does not say it"

@@ -90,7 +90,25 @@ def test_an_asset_without_days_has_one_partition() -> None:
     one = PartitionSet.one(NULL_KEY)
     facts = partition_facts([ALARMS], [StatusGroup(ALARMS.key, State.MISSING, "never made", (), one)], LOCATIONS, TODAY)
     assert facts["assets"] == [{"key": ALARMS.key, "dated": False, "whole": False, "at": [], "counts": [[0, 1, None]]}]
-    assert facts["told"] == [[0, 0, 1, None, None, None, 0]]
+    assert facts["told"] == [[0, 0, 1, None, None, None, 0, 0]]
+
+
+def test_failures_of_one_cause_are_one_line() -> None:
+    """A source that is away has a message for each location; a day's calendar still has its own."""
+    at_each = [
+        StatusGroup(
+            DAILY.key, state, f"missing; no answer for {key} on {FIRST}", (), PartitionSet.of(Days.of(FIRST), [key])
+        )
+        for state, key in ((State.FAILED, "upper"), (State.FAILED, "lower"), (State.STALE, "gone"))
+    ]
+    other = StatusGroup(DAILY.key, State.FAILED, "its disk is full", (), PartitionSet.of(Days.of(TODAY), ["upper"]))
+    facts = partition_facts([DAILY], [*at_each, other], LOCATIONS, TODAY)
+    assert [[facts["kinds"][kind][1], *rest] for _, kind, *rest in facts["told"]] == [
+        [f"missing; no answer for upper on {FIRST}", 2, str(FIRST), str(FIRST), 1, 2, 1],
+        ["its disk is full", 1, str(TODAY), str(TODAY), 0, 1, 0],
+        [f"missing; no answer for gone on {FIRST}", 1, str(FIRST), str(FIRST), 2, 1, 0],
+    ]
+    assert len(facts["kinds"]) == 4
 
 
 def test_what_is_too_much_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:

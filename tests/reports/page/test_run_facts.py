@@ -65,12 +65,28 @@ def test_a_run_has_what_its_steps_wrote_and_lags_go_by_asset() -> None:
 def test_problems_are_named_failures_first_and_counted_where_they_are_many() -> None:
     """Messages become one line of bounded length, and markup in them stays what it is: text."""
     failed = Problem(Outcome.FAILED, SOME, "<script>alert(1)</script>\n" + "x" * 900)
-    skipped = [Problem(Outcome.SKIPPED, SOME, f"because {number}") for number in range(9)]
+    skipped = [Problem(Outcome.SKIPPED, SOME, f"because {'x' * number}") for number in range(9)]
     attempts = {"gold.floods": Attempt(problems=tuple(skipped)), "gold.levels": Attempt(problems=(failed,))}
     run = facts(entry(1, state=RunState.FAILED, attempts=attempts))["runs"][0]
     assert run["problems"][0][:4] == ["gold.levels", "failed", str(SOME), 4]
     assert run["problems"][0][4].startswith("<script>alert(1)</script> xxx") and len(run["problems"][0][4]) == 400
     assert (len(run["problems"]), run["more"], run["failed"], run["skipped"]) == (5, 5, 4, 36)
+
+
+def test_one_cause_at_several_locations_is_one_line() -> None:
+    keys = ("north", "south", "west")
+    problems = tuple(
+        Problem(Outcome.FAILED, PartitionSet.of(Days.of(date(2025, 8, 8)), [key]), f"no answer for {key} on 2025-08-08")
+        for key in keys
+    )
+    attempts = {"gold.levels": Attempt(problems=(*problems, Problem(Outcome.FAILED, SOME, "the disk is full")))}
+    run = facts(entry(1, state=RunState.FAILED, attempts=attempts))["runs"][0]
+    everywhere = str(PartitionSet.of(Days.of(date(2025, 8, 8)), keys))
+    assert run["problems"] == [
+        ["gold.levels", "failed", everywhere, 3, "no answer for north on 2025-08-08 (and 2 more like it)"],
+        ["gold.levels", "failed", str(SOME), 4, "the disk is full"],
+    ]
+    assert (run["more"], run["failed"]) == (0, 7)
 
 
 def test_what_never_ended_has_no_length() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources.machine.environment import LEFT_OUT, before, cleaned, for_a_jvm, left_out, python_path, told
+from resources.machine.environment import LEFT_OUT, before, cleaned, for_a_jvm, left_out, notices, python_path
 
 NEVER = [
     "SPARK_HOME", "SPARK_CONF_DIR", "SPARK_DRIVER_MEMORY", "SPARK_LOCAL_DIRS", "SPARK_REMOTE", "SPARK_CONNECT_MODE",
@@ -47,16 +47,16 @@ def test_cleaned_twice_is_cleaned_once_and_nothing_is_forgotten(environment: dic
 
 def test_values_are_not_told_which_may_hold_secrets() -> None:
     secret = {"PYSPARK_SUBMIT_ARGS": "--conf spark.ssl.keyPassword=s3cret", "LD_PRELOAD": "s3cret"}
-    assert "s3cret" not in json.dumps(told(secret))
+    assert "s3cret" not in json.dumps(notices(secret))
     assert "s3cret" not in json.dumps({**cleaned(secret), "LD_PRELOAD": ""})
 
 
 def test_what_is_told() -> None:
-    found = told({"SPARK_HOME": "/opt/spark", "HADOOP_CONF_DIR": "/etc", "LD_PRELOAD": "x", "PATH": "/bin"})
+    found = notices({"SPARK_HOME": "/opt/spark", "HADOOP_CONF_DIR": "/etc", "LD_PRELOAD": "x", "PATH": "/bin"})
     assert list(found) == ["HADOOP_CONF_DIR", "LD_PRELOAD", "SPARK_HOME"]
     assert [done.partition(":")[0].split(" ")[0] for done in found.values()] == ["goes", "goes", "left"]
-    assert told({LEFT_OUT: '{"SPARK_HOME": "left out"}'}) == {"SPARK_HOME": "left out"}
-    assert told({LEFT_OUT: "no JSON"}) == told({LEFT_OUT: "[1]"}) == {}
+    assert notices({LEFT_OUT: '{"SPARK_HOME": "left out"}'}) == {"SPARK_HOME": "left out"}
+    assert notices({LEFT_OUT: "no JSON"}) == notices({LEFT_OUT: "[1]"}) == {}
 
 
 CLUSTERS = {"HADOOP_CONF_DIR": "/etc", "HADOOP_USER_NAME": "me", "SPARK_LOCAL_IP": "10.0.0.1", "YARN_CONF_DIR": "/y"}

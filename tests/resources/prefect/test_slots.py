@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resources.prefect.leases import MEMORY, ON_DISK, SETTING, lease_storage, told_of_leases
+from resources.prefect.leases import MEMORY, ON_DISK, SETTING, lease_storage, leases_in_words
 from resources.prefect.slots import WAITS_FOR_OTHERS, Bounds, Restarted, free_slots
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -106,10 +106,10 @@ class Settings:
 
 def test_where_leases_are() -> None:
     server: Any = Settings({"server": {"concurrency": {"lease_storage": MEMORY}}})
-    assert f"start the server with {SETTING}={ON_DISK}" in told_of_leases(lease_storage(server))
-    assert told_of_leases(ON_DISK) == f"kept by {ON_DISK}"
+    assert f"start the server with {SETTING}={ON_DISK}" in leases_in_words(lease_storage(server))
+    assert leases_in_words(ON_DISK) == f"kept by {ON_DISK}"
     nothing: Any = Settings({"server": {}})
-    assert told_of_leases(lease_storage(nothing)) == "the server does not tell where it keeps them"
+    assert leases_in_words(lease_storage(nothing)) == "the server does not tell where it keeps them"
 
 
 def test_a_run_that_is_tried_again_waits_from_then() -> None:
@@ -126,3 +126,16 @@ def test_a_run_that_is_tried_again_waits_from_then() -> None:
     server.state["timestamp"] = states[0]["timestamp"]
     states[:] = states[:2]
     assert freed(server) == "CANCELLED"
+
+
+def test_a_run_that_gets_its_slot_between_two_questions_is_left_alone() -> None:
+    server: Any = Server(WAITS_FOR_OTHERS, 9999)
+    taken = {"timestamp": NOW.isoformat(), "type": "PENDING", "name": "Pending"}
+    ask = server.ask
+
+    def moved_on(method: str, path: str, body: Any = None) -> Any:
+        found = ask(method, path, body)
+        return [*found, taken] if "states" in path else found
+
+    server.ask = moved_on
+    assert freed(server) == ""

@@ -76,6 +76,26 @@ def test_there_and_back() -> None:
     assert [names.now("b", mark) for mark in ("", "r1", "r2")] == ["b~r1", "a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("renamed", "key", "to"),
+    [
+        ("", "a", ()),
+        ("ab", "a", ("b",)),
+        ("ab", "b", ()),
+        ("ab bc", "a", ("c",)),
+        ("ab ba", "a", ()),
+        ("ab ba", "b", ("a",)),
+        ("ab bc ca", "a", ()),
+        ("ab ac", "a", ("b", "c")),  # another location had the key for a while
+        ("ab xa", "a", ()),  # another one has it
+        ("ab xa ac", "a", ("c",)),
+    ],
+)
+def test_where_a_key_was_renamed_to(renamed: str, key: str, to: tuple[str, ...]) -> None:
+    names = Names(tuple(Renamed(*pair, f"r{at}") for at, pair in enumerate(renamed.split())))  # type: ignore[misc]
+    assert names.renamed_to(key) == to
+
+
 def test_partitions() -> None:
     names = Names((Renamed("hue", "vinh", "r1"),))
     both = keys(1, 2) | keys(3, location="vinh") | keys(4, location="hanoi") | PartitionSet.null()

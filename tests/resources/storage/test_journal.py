@@ -277,6 +277,25 @@ def test_a_journal_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.Mon
     assert journal.entries() == []
 
 
+def test_an_unfinished_file_where_the_entries_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is listed twice. What is seen by then was left by another process, and stays."""
+    journal, listed = Journal(str(tmp_path)), LocalFileSystem.ls
+    journal.write(entry(1, RunState.RUNNING))
+    unfinished = tmp_path / "_aqi" / "runs" / ".run-0.json.0f.tmp"
+    unfinished.write_bytes(b"{")
+    failures = [PermissionError("no")]
+
+    def refuse_once(*args: Any, **more: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return listed(*args, **more)
+
+    monkeypatch.setattr(LocalFileSystem, "ls", refuse_once)
+    journal.write(entry(2))
+    assert not failures
+    assert names(tmp_path) == [unfinished.name, "run-1.json", "run-2.json"]
+
+
 def test_runs_of_long_ago_are_removed_at_the_end_of_a_run(tmp_path: Path) -> None:
     journal = Journal(str(tmp_path), kept=3)
     for number in range(1, 5):

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from resources.machine.processes import Process
 from resources.storage.remote_scratch import DAYS_KEPT, RemoteScratch, age_days, is_left
@@ -74,5 +76,17 @@ def test_a_new_one_removes_what_dead_ones_left(tmp_path: Path) -> None:
     scratch.remove(f"{scratch.folder}/never")
     assert [path.name for path in Path(scratch.folder).iterdir()] == ["two"]
     scratch.close()
+    scratch.close()
+    assert not Path(scratch.folder).exists()
+
+
+def test_a_folder_that_cannot_be_listed_fails_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalFileSystem, "ls", refuse)
+        scratch = RemoteScratch(str(tmp_path))
+    Path(scratch.folder).mkdir(parents=True)
     scratch.close()
     assert not Path(scratch.folder).exists()

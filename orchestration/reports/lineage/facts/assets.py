@@ -25,11 +25,11 @@ class AssetFacts:
     states: Mapping[State, int] = field(default_factory=dict)
     """State → number of partitions."""
     marks: Mapping[str, int] = field(default_factory=dict)
-    """Mark, by its first words → number of partitions."""
+    """Mark without its details, as ``incomplete`` → number of partitions."""
     rows: int | None = None
-    """Of all partitions; None where nothing is recorded."""
+    """The number of rows of all partitions; None where nothing is recorded."""
     version: int | None = None
-    """Of the table; None without a table."""
+    """The table's version; None without a table."""
     last: Stamp | None = None
     """The newest commit that recorded partitions."""
 
@@ -41,8 +41,8 @@ class AssetFacts:
     @property
     def in_words(self) -> str:
         """``10957 fresh, 2 stale, 1 incomplete``; ``nothing yet``."""
-        told = [f"{self.states[state]:,} {state}" for state in reversed(WORST_FIRST) if self.states.get(state)]
-        return ", ".join([*told, *(f"{count:,} {mark}" for mark, count in self.marks.items())]) or "nothing yet"
+        counts = [f"{self.states[state]:,} {state}" for state in reversed(WORST_FIRST) if self.states.get(state)]
+        return ", ".join([*counts, *(f"{count:,} {mark}" for mark, count in self.marks.items())]) or "nothing yet"
 
     @property
     def rows_in_words(self) -> str:

@@ -1,4 +1,5 @@
-"""Column lineage: what is asked, and what is recorded."""
+"""Column lineage for every format: the assets or the walk that were asked for, and what is recorded of their
+columns."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from orchestration.engine.workspace import Workspace
 
 NAMED = 3
-"""At most this many assets are named whose lineage is missing."""
+"""At most this many assets without recorded lineage are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class ColumnWalks:
 
 
 def recorded_of(workspace: Workspace, keys: Sequence[str]) -> RecordedColumns:
-    """What is recorded of the columns of the assets ``keys``."""
+    """The recorded columns of the assets ``keys``."""
     from orchestration.engine.lineage.recorded import RecordedColumns, recorded_columns
 
     found = recorded_columns(workspace, workspace.states(keys))
@@ -97,15 +98,15 @@ def _check_contract(workspace: Workspace, of: str, column: str) -> None:
 def notes(recorded: RecordedColumns, keys: Iterable[str], selection: str = "{}") -> list[str]:
     """Notes on the recorded lineage of the assets ``keys``, a line each. selection: as in ``remedy``."""
     keys = list(keys)
-    told = []
+    lines = []
     if lacking := [key for key in keys if key in recorded.lacking]:
-        told.append(f"nothing is recorded of the columns of {_named(lacking)}: {remedy(lacking, selection)}")
+        lines.append(f"nothing is recorded of the columns of {_named(lacking)}: {remedy(lacking, selection)}")
     if older := [key for key in keys if key in recorded.of_older_code]:
-        told.append(
+        lines.append(
             f"what is recorded of the columns of {_named(older)} is of older code than today's: the next step of an "
             "asset records it anew"
         )
-    return told
+    return lines
 
 
 def walk_of(query: ColumnQuery) -> str:

@@ -1,8 +1,9 @@
-"""What one partition was made from, and where the answers lie of which it is."""
+"""Facts about the origin of one partition for every format: its audit, and the files of the source's answers in it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,23 +25,38 @@ RAW = "_aqi/raw"
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """Where a kept answer lies. path: below the warehouse, empty where it is gone. digest: SHA-256 of its body. run_id:
-    of the run that got it."""
+    """The file of a kept answer."""
 
     path: str = ""
+    """Its path in the warehouse's folder; empty where the file is gone."""
     digest: str = ""
+    """SHA-256 of its body."""
     run_id: str = ""
+    """The run that got the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """That a code version makes the rows of another one was accepted. run_id, at: of that run; empty where the table's
+    log does not have it any more."""
+
+    run_id: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """An audit, and by asset, partition, moment and digest where the answers lie. notes: what is broken. domains: by id
-    of a question, what was asked for where its record says it in other words."""
+    """An audit of one partition, with the files of the answers that its rows are from."""
 
     audit: Audit
     kept: Mapping[tuple[str, PartitionKey, str, str], KeptAnswer]
+    """(asset, partition, moment of the request, digest) → the file of the answer."""
     notes: tuple[str, ...] = ()
+    """Sentences about broken files."""
     domains: Mapping[str, str] = field(default_factory=dict)
+    """Id of a question → the domain that the source was asked for. The record may have another word for it."""
+    acceptances: Mapping[tuple[str, str], Acceptance] = field(default_factory=dict)
+    """Asset, code version → its acceptance (`aqi accept`)."""
 
     def domain_of(self, question: Question) -> str:
         return self.domains.get(question.id, question.domain)
@@ -50,9 +66,9 @@ class Audited:
 
 
 def read_audit(workspace: Workspace, keys: Sequence[str], days: str | None, locations: Sequence[str]) -> Audited:
-    """What the one partition that is named was made from. days: a RANGE, or ``null``, or None for that.
+    """The audit of the one partition that is named. days: a RANGE; ``null`` or None for an asset without partitions.
 
-    Raises UsageError unless it is one partition of one asset of which something is recorded.
+    Raises UsageError unless exactly one partition of one asset is named, and something is recorded of it.
     """
     if len(keys) != 1:
         raise UsageError(
@@ -71,7 +87,25 @@ def read_audit(workspace: Workspace, keys: Sequence[str], days: str | None, loca
     questions = {id_: one for hop in audit.hops for id_, one in hop.questions.items()}
     questions |= {made.question.id: made.question for hop in audit.hops for made in hop.made if made.question}
     domains = {id_: _domain_of(workspace.sources.get(one.source), one) for id_, one in questions.items()}
-    return Audited(audit, kept, tuple(note for _, notes in looked for note in notes), domains)
+    notes = tuple(note for _, notes in looked for note in notes)
+    return Audited(audit, kept, notes, domains, _acceptances(workspace, audit))
+
+
+def _acceptances(workspace: Workspace, audit: Audit) -> dict[tuple[str, str], Acceptance]:
+    """The acceptances of the code versions of an audit."""
+    from resources.delta.log import DeltaLog
+
+    found = {}
+    for hop in audit.hops:
+        for made in hop.made:
+            at = (hop.asset.key, made.record.code)
+            if made.accepted and at not in found:
+                found[at] = Acceptance()
+                log = DeltaLog(workspace.warehouse.table_uri(hop.asset.key))
+                with suppress(WarehouseError, OSError):  # the states of the tables tell of that
+                    said = log.acceptance_of(made.record.code, made.record.version)
+                    found[at] = Acceptance() if said is None else Acceptance(said.run_id, said.at)
+    return found
 
 
 def _domain_of(source: object, question: Question) -> str:
@@ -79,7 +113,8 @@ def _domain_of(source: object, question: Question) -> str:
 
 
 def _nothing_recorded(workspace: Workspace, key: str, partition: PartitionKey) -> UsageError:
-    """With the reason that status has, where that knows more than that it is missing."""
+    """The error for a partition without a record, with the reason that `aqi status` gives; without one, ``never
+    made``."""
     from orchestration.reports.status import read_status
 
     what, days, names, wanted = key, None, [], ""
@@ -114,8 +149,11 @@ def _the_one(workspace: Workspace, key: str, days: str | None, locations: Sequen
 def _look(
     workspace: Workspace, hop: AuditHop
 ) -> tuple[dict[tuple[str, PartitionKey, str, str], KeptAnswer], tuple[str, ...]]:
-    """Where the answers lie of which a fetched asset's rows are. An answer is known by its moment; where several were
-    asked for at the same, by what it says of the partition."""
+    """The files of the answers that rows of a fetched asset are from, and notes about broken files.
+
+    An answer is found by the moment of its request. Of several answers with the same moment, the digest of the
+    partition decides.
+    """
     key = hop.asset.key
     wanted = PartitionSet.from_keys(made.partition for made in hop.made if made.answers)
     if not wanted:
@@ -148,7 +186,8 @@ def _says(
     read: dict[str, Mapping[str, Sent]],
     notes: list[str],
 ) -> bool:
-    """Whether it is the answer with that digest of the partition. read: what was read before, by name."""
+    """Whether a file has the answer with this digest of the partition. read: name of a file → its answers, filled
+    here."""
     from orchestration.core.errors import SourceError
     from resources.raw.renames import under_names_of_today
 

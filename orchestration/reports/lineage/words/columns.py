@@ -1,6 +1,6 @@
-"""The lineage of columns in lines: of one column a tree of its walk, of assets each column with its sources.
+"""The lineage of columns as lines: for one column a tree of its walk, for assets each column with its sources.
 
-What a column is made of stands plain; what only has a say in it (OpenLineage's INDIRECT) is dim.
+Columns whose values go into a column are plain. Columns that only influence it (OpenLineage's INDIRECT) are dim.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LACKING, OLDER = "nothing recorded", "as of older code"
 
 
 def walks_in_words(found: ColumnWalks) -> str:
-    """``COLUMN``, then a line for each column that it comes from, or that is made of it, and how."""
+    """``COLUMN``, then a line for each column that it is made from, or that is made from it, and how."""
     parts = []
     if found.up is not None:
         nothing = f"is made of {CONSTANT}" if found.start.of in found.catalog else f"is what {found.start.of} sends"
@@ -35,7 +35,7 @@ def walks_in_words(found: ColumnWalks) -> str:
 
 
 def columns_in_words(found: ColumnsOfAssets) -> str:
-    """Each asset with its columns; then, once, what decides which rows it has."""
+    """Each asset with its columns, and one line for what decides which rows the asset has."""
     return "\n\n".join("\n".join(_asset(found, key)) for key in found.keys) + "\n"
 
 
@@ -53,17 +53,18 @@ def _asset(found: ColumnsOfAssets, key: str) -> Iterator[str]:
 
 
 def _sources(sources: Sources, nothing: str) -> str:
-    """``gold.days.peak, mean AGGREGATION; day GROUP_BY``: columns that are used alike together, an asset named once."""
+    """``gold.days.peak, mean AGGREGATION; day GROUP_BY``: columns of one asset that are used in the same way
+    together."""
     alike: dict[tuple[str, tuple[Kind, ...]], list[str]] = {}
     for field, kinds in by_source(sources).items():
         alike.setdefault((field.of, kinds), []).append(field.column)
-    told, before = [], ""
+    parts, before = [], ""
     for (of, kinds), columns in alike.items():
         text = f"{'' if of == before else f'{of}.'}{', '.join(columns)} {_kinds(kinds)}"
-        told.append(text if kinds[0].is_direct else styled(text, "dim"))
+        parts.append(text if kinds[0].is_direct else styled(text, "dim"))
         before = of
-    told += [styled(f"unknown: {one}", "yellow") for one in sorted(sources.unknown)]
-    return "; ".join(told) or styled(nothing, "dim")
+    parts += [styled(f"unknown: {one}", "yellow") for one in sorted(sources.unknown)]
+    return "; ".join(parts) or styled(nothing, "dim")
 
 
 def _rows(title: str, rows: Mapping[str, Sources]) -> Iterator[str]:
@@ -73,37 +74,37 @@ def _rows(title: str, rows: Mapping[str, Sources]) -> Iterator[str]:
 
 
 def _perhaps(walk: Walk) -> Iterator[str]:
-    """Columns of which not all is known may be made of any other."""
+    """Lines for columns whose sources are partly unknown: they may be made from any column."""
     if walk.unknown:
         yield styled("may go into these as well, of which not all is known:", "dim")
-        told = [
+        rows = [
             (f"  {field}", styled(f"unknown: {', '.join(sorted(of))}", "yellow"))
             for field, of in sorted(walk.unknown.items())
         ]
-        yield from in_columns(told)
+        yield from in_columns(rows)
 
 
 def _tree(found: ColumnWalks, root: Branch, title: str, nothing: str) -> Iterator[str]:
     yield f"{styled(str(root.field), 'bold')}{_of_record(found, root.field)}  {styled(title, 'dim')}"
-    told: list[tuple[str, str]] = []
-    _draw(root, "", told, lambda field: _of_record(found, field))
-    yield from in_columns(told)
-    if not told:
+    rows: list[tuple[str, str]] = []
+    _draw(root, "", rows, lambda field: _of_record(found, field))
+    yield from in_columns(rows)
+    if not rows:
         yield styled(f"└─ {nothing}", "dim")
 
 
-def _draw(branch: Branch, prefix: str, told: list[tuple[str, str]], record: Callable[[Field], str]) -> None:
+def _draw(branch: Branch, prefix: str, rows: list[tuple[str, str]], record: Callable[[Field], str]) -> None:
     lines: list[Branch | str] = [*branch.below, *branch.unknown]
     for number, one in enumerate(lines):
         last = number == len(lines) - 1
         corner = styled(prefix + ("└─ " if last else "├─ "), "dim")
         if isinstance(one, str):
-            told.append((corner + styled(f"unknown: {one}", "yellow"), ""))
+            rows.append((corner + styled(f"unknown: {one}", "yellow"), ""))
             continue
         itself = " (as it was before)" if one.field == branch.field else " (see above)" if one.again else ""
         name = f"{one.field}{itself}{record(one.field)}"
-        told.append((corner + (name if one.is_direct else styled(name, "dim")), _styled(one.kinds)))
-        _draw(one, prefix + ("   " if last else "│  "), told, record)
+        rows.append((corner + (name if one.is_direct else styled(name, "dim")), _styled(one.kinds)))
+        _draw(one, prefix + ("   " if last else "│  "), rows, record)
 
 
 def _of_record(found: ColumnWalks, field: Field) -> str:
@@ -113,8 +114,8 @@ def _of_record(found: ColumnWalks, field: Field) -> str:
 
 
 def _styled(kinds: tuple[Kind, ...]) -> str:
-    told = _kinds(kinds)
-    return told if any(kind.is_direct for kind in kinds) else styled(told, "dim")
+    words = _kinds(kinds)
+    return words if any(kind.is_direct for kind in kinds) else styled(words, "dim")
 
 
 def _kinds(kinds: tuple[Kind, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Text as terminals show it: dim, or in a colour. Whoever prints elsewhere takes it away (``plain``)."""
+"""Styled text for terminals: dim, bold, or coloured. For other outputs ``plain`` removes the styles."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def styled(text: str, style: str) -> str:
-    """In one of the styles ``dim``, ``bold``, ``red``, ``green`` and ``yellow``; as it is where there is no text."""
+    """The text in a style: ``dim``, ``bold``, ``red``, ``green`` or ``yellow``. An empty text stays empty."""
     return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if text else text
 
 
 def plain(text: str) -> str:
-    """Without styles."""
+    """The text without styles."""
     return _STYLES.sub("", text)
 
 
 def in_columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
-    """A line per row, cells below each other, two blanks apart; styles take no room. right: cells that end alike."""
+    """One line for each row, its cells aligned in columns, two blanks apart. right: columns that are aligned to the
+    right."""
     widths = [max(len(plain(row[at])) for row in rows) for at in range(len(rows[0]))] if rows else []
     lines = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""What one partition was made from, in lines: a paragraph per asset, the nearest first; many partitions as one."""
+"""The audit of one partition as lines: a paragraph for each asset, the nearest first, with its partitions together."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from orchestration.core.lineage.audit import AuditHop, Consulted, Made
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.freshness import State
 from orchestration.core.state.partition_record import Answer, Question
-from orchestration.reports.lineage.facts.partition import Audited, KeptAnswer
+from orchestration.reports.lineage.facts.partition import Acceptance, Audited, KeptAnswer
 from orchestration.reports.lineage.words.ink import styled
 
 SHOWN = 5
-"""So many changes, or answers, are named one by one; of more how many there are."""
+"""At most this many changes, or answers, are listed; of the others their number is given."""
 HOURS = 24
 
 
 def audit_in_words(found: Audited) -> str:
-    """A paragraph per asset: its partitions, how each was made, from what; of fetched ones which answers they are."""
+    """A paragraph for each asset: its partitions, how and from what they were made; of fetched assets also the
+    answers."""
     paragraphs = ["\n".join(_hop(found, hop)) for hop in found.audit.hops]
     return "\n\n".join([*paragraphs, *(f"note: {note}" for note in found.notes)]) + "\n"
 
@@ -33,22 +34,23 @@ def _hop(found: Audited, hop: AuditHop) -> Iterator[str]:
         name = hop.asset.key if partitions.has_null else f"{hop.asset.key} {partitions}"
         yield f"{styled(name, 'bold')}  {styled(how.state_in_words, style)}"
         rows = sum(one.record.rows for one in made)
-        told = [("made", f"{how.at} by run {how.run_id}, version {how.version} of the table")]
-        told.append(("rows", f"{rows:,}{_fingerprints([one.record.fingerprint for one in made])}"))
-        told.append(("code", f"{how.code}{_counts(how.code_counts)}; contract {how.contract}"))
+        labelled = [("made", f"{how.at} by run {how.run_id}, version {how.version} of the table")]
+        labelled.append(("rows", f"{rows:,}{_fingerprints([one.record.fingerprint for one in made])}"))
+        accepted = found.acceptances.get((hop.asset.key, how.code))
+        labelled.append(("code", f"{how.code}{_counts(how.code_counts, accepted)}; contract {how.contract}"))
         for of in dict.fromkeys(of for one in made for of in one.reads):
-            told += [("from" if not at else "", line) for at, line in enumerate(_reads(of, made))]
+            labelled += [("from" if not at else "", line) for at, line in enumerate(_reads(of, made))]
         if hop.asset.source is not None:
             lines = _answers(found, hop, made)
-            told += [("from" if not at else "", line) for at, line in enumerate(lines)]
-        yield from (f"  {styled(f'{word:<5}', 'dim')} {line}" for word, line in told)
+            labelled += [("from" if not at else "", line) for at, line in enumerate(lines)]
+        yield from (f"  {styled(f'{word:<5}', 'dim')} {line}" for word, line in labelled)
     if hop.absent:
         name = hop.asset.key if hop.absent.has_null else f"{hop.asset.key} {hop.absent}"
         yield f"{'' if not groups else chr(10)}{styled(name, 'bold')}  {styled('nothing is recorded of it', 'yellow')}"
 
 
 class _How(NamedTuple):
-    """What partitions of a paragraph have in common."""
+    """What the partitions of one block of a paragraph have in common."""
 
     run_id: str
     at: str
@@ -85,10 +87,13 @@ def _groups(made: Iterable[Made]) -> list[tuple[_How, list[Made]]]:
     return list(found.items())
 
 
-def _counts(counts: bool | None) -> str:
+def _counts(counts: bool | None, acceptance: Acceptance | None) -> str:
     if counts is None:
         return ""
-    return " (as today's)" if counts else styled(" (not today's)", "yellow")
+    if acceptance is None or not counts:
+        return " (as today's)" if counts else styled(" (not today's)", "yellow")
+    by = f" {acceptance.at} by run {acceptance.run_id}" if acceptance.run_id else ""
+    return f" (as today's: accepted{by})"
 
 
 def _fingerprints(several: Sequence[str]) -> str:
@@ -96,7 +101,7 @@ def _fingerprints(several: Sequence[str]) -> str:
 
 
 def _reads(of: str, made: Sequence[Made]) -> Iterator[str]:
-    """``gold.hours 2025-08-08 × A: as it is still``; what changed since, by name."""
+    """``gold.hours 2025-08-08 × A: as it is still``; or what has changed since, by partition."""
     consulted = list(dict.fromkeys(one for each in made for one in each.reads.get(of, ())))
     partitions = PartitionSet.from_keys(one.partition for one in consulted)
     name = of if partitions.has_null else f"{of} {partitions}"
@@ -119,7 +124,8 @@ def _changed(one: Consulted) -> str:
 
 
 def _answers(found: Audited, hop: AuditHop, made: Sequence[Made]) -> Iterator[str]:
-    """A line per answer that owns hours, the first asked for first; of many partitions once."""
+    """A line for each answer that owns hours, the earliest request first; an answer about several partitions comes
+    once."""
     owners: dict[tuple[str, bool, KeptAnswer], list[tuple[Made, Answer]]] = {}
     for one in made:
         for answer in one.answers:
@@ -157,7 +163,7 @@ def _owned(several: Sequence[tuple[Made, Answer]]) -> str:
 
 
 def hours_in_words(mask: int) -> str:
-    """Which hours a mask has: ``00–05, 08`` of 0b100111111."""
+    """The hours of a mask: ``00–05, 08`` of 0b100111111."""
     hours = [hour for hour in range(mask.bit_length()) if mask >> hour & 1]
     pieces: list[list[int]] = []
     for hour in hours:

@@ -106,7 +106,7 @@ export function draw(root, facts, app) {
     const [name, letter] = facts.categories[category(spells.peak[at])];
     const word = spells.because[at];
     const why = word === NO_WORD ? "" : `, ${facts.because}: ${facts.spells.words[word]}`;
-    return `from ${instant(spells.start[at])} UTC on, ${counted(spells.hours[at], "hour")}, up to ${spells.peak[at]}, ${name} (${letter})${why}`;
+    return `from ${instant(spells.start[at])} UTC on, ${counted(spells.hours[at], "hour")}${spells.open.has(at) ? " so far, still open" : ""}, up to ${spells.peak[at]}, ${name} (${letter})${why}`;
   }
 
   function pick(row) {
@@ -189,16 +189,20 @@ export function draw(root, facts, app) {
     for (let at = 0; at < spells.number; at += 1) {
       if (spells.start[at] / HOURS_A_DAY < to && (spells.start[at] + spells.hours[at]) / HOURS_A_DAY > from) here.push(at);
     }
-    const longest = [...here].sort((one, other) => spells.hours[other] - spells.hours[one]).slice(0, LONGEST);
+    const longest = [...here].sort((one, other) => spells.open.has(other) - spells.open.has(one) || spells.hours[other] - spells.hours[one]).slice(0, LONGEST);
     const rows = longest.map((at) => {
       const [name, letter] = facts.categories[category(spells.peak[at])];
       const word = spells.because[at];
-      return [locations[spells.at[at]].text, instant(spells.start[at]), count(spells.hours[at]), count(spells.peak[at]), `${name} (${letter})`, word === NO_WORD ? "" : facts.spells.words[word]];
+      return [locations[spells.at[at]].text, instant(spells.start[at]), `${count(spells.hours[at])}${spells.open.has(at) ? ", still open" : ""}`, count(spells.peak[at]), `${name} (${letter})`, word === NO_WORD ? "" : facts.spells.words[word]];
     });
     const heads = ["location", ["began (UTC)", "short"], ["hours", "number"], ["peak", "number"], "category of the peak", facts.because];
     const left = facts.spells.left_out ? el("p", { class: "dim" }, `${counted(facts.spells.left_out, `older ${facts.spell[0]}`, `older ${facts.spell[1]}`)} are left out.`) : null;
-    const told = `${counted(here.length, facts.spell[0], facts.spell[1])} in ${spanText(year, month)}${here.length > LONGEST ? `; the ${LONGEST} longest` : ""}`;
-    fill(list, el("p", null, `${told}${here.length ? ":" : "."}`), rows.length ? table(`The longest ${facts.spell[1]}`, heads, rows) : null, left);
+    const open = here.filter((at) => spells.open.has(at));
+    const told = `${counted(here.length, facts.spell[0], facts.spell[1])} in ${spanText(year, month)}${here.length > LONGEST ? `; ${open.length ? "the open ones first, " : ""}the ${LONGEST} longest` : ""}`;
+    const since = open.slice(0, LONGEST).map((at) => `${locations[spells.at[at]].text} since ${instant(spells.start[at])} UTC`);
+    const more = open.length > LONGEST ? `; and ${count(open.length - LONGEST)} more` : "";
+    const going = open.length ? el("p", null, el("strong", null, "Still open: "), `${since.join("; ")}${more}.`) : null;
+    fill(list, going, el("p", null, `${told}${here.length ? ":" : "."}`), rows.length ? table(`The longest ${facts.spell[1]}`, heads, rows) : null, left);
   }
 
   function look(at) {
@@ -247,6 +251,7 @@ function spellsOf(spells) {
     hours: new Uint16Array(bytes(spells.hours)),
     peak: new Uint16Array(bytes(spells.peak)),
     because: new Uint8Array(bytes(spells.because)),
+    open: new Set(spells.open || []),
   };
 }
 

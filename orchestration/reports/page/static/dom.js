@@ -74,9 +74,14 @@ export function table(label, heads, rows) {
   return scrolling(label, el("table", null, el("thead", null, el("tr", null, top)), el("tbody", null, body)));
 }
 
-// A box in which what is too wide scrolls, by keyboard too. label: what it is, for those who cannot see it.
+// A box in which what is too wide scrolls, by keyboard too, and that says so where it is. label: what it is, for those
+// who cannot see it.
 export function scrolling(label, ...children) {
-  return el("div", { class: "scrolls", role: "region", "aria-label": label, tabindex: "0" }, children);
+  const hint = el("p", { class: "sideways dim", "aria-hidden": "true" }, "scrolls sideways →");
+  const box = el("div", { class: "scrolls", role: "region", "aria-label": label, tabindex: "0" }, hint, children);
+  const seen = new ResizeObserver(() => box.classList.toggle("wide", box.scrollWidth > box.clientWidth));
+  for (const one of [box, ...box.children]) if (one !== hint) seen.observe(one);
+  return box;
 }
 
 // A word of a command, as a shell takes it for one.

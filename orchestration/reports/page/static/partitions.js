@@ -175,12 +175,12 @@ export function draw(root, facts, app) {
 
   function attention() {
     if (!facts.told.length) return el("p", null, state("fresh", "All partitions are fresh, and none has a mark."));
-    const lines = facts.told.map(([number, kind, partitions, from, to, where, several]) => {
+    const lines = facts.told.map(([number, kind, partitions, from, to, where, several, alike]) => {
       const one = facts.assets[number];
       const days = from === null ? "" : from === to ? from : `${from} … ${to}`;
       const location = where === null ? "" : several === 1 ? facts.locations[where][1] : `${several} locations`;
       const path = from === null ? [one.key] : [one.key, to, facts.locations[where][0]];
-      return [said(kind), app.link(one.key, "partitions", ...path), why(kind), count(partitions), days, location];
+      return [said(kind), app.link(one.key, "partitions", ...path), `${why(kind)}${alike ? ` (and ${alike} more like it)` : ""}`, count(partitions), days, location];
     });
     const heads = ["state", "asset", ["why", "words"], ["partitions", "number"], ["days", "short"], ["where", "short"]];
     const list = el("div");
