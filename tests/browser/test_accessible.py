@@ -9,8 +9,15 @@ from tests.browser.opened import Open
 ADDRESSES = ("", "#assets/gold.fact_episode/peak_aqi", "#partitions", "#runs", "#air")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    ("width", "dark"),
+    [
+        pytest.param(1280, False, id="1280-light"),
+        pytest.param(390, True, id="390-dark"),
+        pytest.param(1280, True, id="1280-dark", marks=pytest.mark.slow),
+        pytest.param(390, False, id="390-light", marks=pytest.mark.slow),
+    ],
+)
 def test_no_serious_fault(opened: Open, width: int, dark: bool) -> None:
     from axe_playwright_python.sync_playwright import Axe
 

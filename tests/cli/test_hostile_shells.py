@@ -52,7 +52,9 @@ def clean(tmp_path_factory: pytest.TempPathFactory, provider: Simulator, server:
     return made(tmp_path_factory.mktemp("clean"), provider, server, "embedded", {})
 
 
-@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.spark)])
+@pytest.mark.parametrize(
+    "engine", [pytest.param("embedded", marks=pytest.mark.slow), pytest.param("spark", marks=pytest.mark.spark)]
+)
 def test_thirty_hostile_variables_at_once_make_the_same_tables(
     tmp_path: Path, provider: Simulator, server: str, clean: Any, hostile: HostileShell, engine: str
 ) -> None:

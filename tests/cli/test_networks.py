@@ -99,7 +99,7 @@ def test_two_first_runs_at_once_in_a_hostile_shell(tmp_path: Path, proxy: Counti
 
 
 @pytest.mark.prefect
-@pytest.mark.parametrize("variable", ["http_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("variable", ["http_proxy", pytest.param("ALL_PROXY", marks=pytest.mark.slow)])
 def test_a_server_on_this_machine_is_asked_directly(
     tmp_path: Path, proxy: CountingProxy, server: str, variable: str
 ) -> None:

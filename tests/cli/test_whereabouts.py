@@ -86,9 +86,10 @@ def test_a_plan_says_where_a_run_would_make_it(aqi: Aqi, lake: str) -> None:
 
 
 @pytest.mark.engine
-def test_a_run_says_where_it_makes_a_new_one(aqi: Aqi) -> None:
+@pytest.mark.prefect
+def test_a_run_says_where_it_makes_a_new_one(aqi: Aqi, server: str) -> None:
     call = ("materialize", "gold.dim_location")
-    made = aqi.process(*call, AQI_WAREHOUSE__URI="new")
+    made = aqi.process(*call, AQI_WAREHOUSE__URI="new", PREFECT_API_URL=server)
     assert made.returncode == 0, made.stderr
     told = f"There is no warehouse at {aqi.folder}/new yet: a run makes it there."
     assert f"warning {told}" in made.stderr.replace("\n", " ")

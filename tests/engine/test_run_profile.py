@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -35,8 +36,9 @@ def aqi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
 
 
 @pytest.fixture(scope="module")
-def printed(aqi: Commands) -> str:
-    done = aqi(*BACKFILL, "--profile-run")
+def printed(aqi: Commands, server: str) -> str:
+    """On a server that is there; that of the run after it is its own."""
+    done = replace(aqi, environment={"PREFECT_API_URL": server})(*BACKFILL, "--profile-run")
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
 

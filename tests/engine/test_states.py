@@ -71,6 +71,12 @@ def others(either: Any, made: Made, tmp_path: Path) -> Lake:
     return copied(made, tmp_path / "lake", either)
 
 
+@pytest.fixture
+def others_slowly(either_slowly: Any, made: Made, tmp_path: Path) -> Lake:
+    """As ``others``."""
+    return copied(made, tmp_path / "lake", either_slowly)
+
+
 def by_spark(lake: Lake, statement: str, key: str) -> bool:
     """Do it by Spark's SQL, on a table (``{}``) of a lake that is Spark's; whether that was so."""
     if isinstance(lake.shared, SharedSpark):
@@ -192,9 +198,9 @@ def compact(lake: Lake, key: str) -> None:
     lake.spark._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(lake.spark._jsparkSession, lake.uri(key)).checkpoint()
 
 
-def test_compaction_and_vacuum_change_no_state(others: Lake, tables: dict[str, Any]) -> None:
+def test_compaction_and_vacuum_change_no_state(others_slowly: Lake, tables: dict[str, Any]) -> None:
     """OPTIMIZE, a VACUUM of everything that is not needed, a checkpoint: fresh stays fresh, and a run does nothing."""
-    lake = others
+    lake = others_slowly
     for key in (oracle.SILVER, oracle.EPISODE):
         before = DeltaLog(lake.uri(key)).versions()[-1]
         compact(lake, key)

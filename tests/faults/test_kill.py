@@ -43,7 +43,9 @@ IN_A_STEP = ("before-write", *OF_A_COMMIT, "after-commit")
 BESIDE_STEPS = ("between-chunks", "before-journal")
 """Where the engine has nothing to do: what comes of a kill there is the same on each."""
 
-on_both = pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.spark)])
+embedded_and_slowly_spark = pytest.mark.parametrize(
+    "engine", ["embedded", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])]
+)
 
 
 def test_every_point_is_among_those_where_a_run_is_killed() -> None:
@@ -213,7 +215,7 @@ def scratch_of(warehouse: Path) -> list[Path]:
 DIED = {"spark": "driver JVM ended", "embedded": "the embedded engine ended in mid-run: killed by signal 9"}
 
 
-@on_both
+@embedded_and_slowly_spark
 def test_an_engine_that_dies_fails_the_run_by_name_and_the_next_one_goes_on(
     server: str, tmp_path: Path, engine: str
 ) -> None:
@@ -277,7 +279,7 @@ def test_an_engine_that_outlives_its_run_commits_nothing_and_is_in_nobodys_way(s
     assert there_of(aqi.warehouse) == expected(rows)
 
 
-@pytest.mark.parametrize("point", ["before-write", "after-commit"])
+@pytest.mark.parametrize("point", [pytest.param("before-write", marks=pytest.mark.slow), "after-commit"])
 def test_an_engine_goes_with_its_run(server: str, tmp_path: Path, point: str) -> None:
     """Python alone is killed: its engine ends by itself, and takes with it what it kept."""
     rows = random_bronze(81, days=2, locations=["hanoi"], first=FIRST, breaking=False)
@@ -302,7 +304,7 @@ def test_an_engine_goes_with_its_run(server: str, tmp_path: Path, point: str) ->
         assert [path for path in scratch_of(aqi.warehouse) if path.is_dir()] == []
 
 
-@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])])
+@embedded_and_slowly_spark
 def test_two_runs_at_once(server: str, tmp_path: Path, engine: str) -> None:
     """Two processes want the same days: one waits for the other, and then has nothing to do."""
     rows = random_bronze(79, days=3, locations=["hanoi"], first=FIRST, breaking=False)

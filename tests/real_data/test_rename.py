@@ -77,7 +77,7 @@ def tables(lake: Lake) -> dict[str, Any]:
     [
         ("the tables", "embedded"),
         ("the configuration", "embedded"),
-        pytest.param("the configuration", "on_spark", marks=pytest.mark.spark),
+        pytest.param("the configuration", "on_spark", marks=[pytest.mark.spark, pytest.mark.slow]),
     ],
     indirect=["shared"],
 )

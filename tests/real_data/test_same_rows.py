@@ -178,7 +178,7 @@ DOUBLED = f'{DAY}\n            "pm25": F.col("pm25") * 2,'
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        pytest.param((MADE, FILTERED), "is not made any more", id="rows"),
+        pytest.param((MADE, FILTERED), "is not made any more", id="rows", marks=pytest.mark.slow),
         pytest.param((DAY, DOUBLED), "pm25 was", id="values"),
     ],
 )

@@ -118,6 +118,7 @@ def test_two_commands_at_once(two: TwoRuns, server: str, tmp_path: Path, minutes
     assert len({owner.asked for owner in two.check().owners.values()}) == 3
 
 
+@pytest.mark.slow
 def test_what_was_sent_is_kept_found_packed_and_read(two: TwoRuns, tmp_path: Path) -> None:
     """By maintenance, which names what is broken; and `aqi show --raw`."""
     two.hourly()

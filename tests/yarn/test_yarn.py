@@ -62,6 +62,11 @@ def test_fourteen_days_are_one_application_and_the_rows_of_the_local_profile(
     assert sorted(logs.iterdir()) == before, "none of this started a JVM"
     assert len(aqi.applications()) == 1
 
+
+@pytest.mark.slow
+def test_a_backfill_in_chunks_is_one_application(aqi: YarnCommands) -> None:
+    """Chunks that are there beside two that are not."""
+    aqi.json("materialize", "bronze.*", "--partitions", "2025-08-20..2025-08-21")
     two_more = ("--start-date", "2025-08-20", "--end-date", "2025-08-23", "--chunk-mode", "daily")
     backfill = aqi.json("backfill", *two_more, "--select", "bronze.*")
     assert [chunk["state"] for chunk in backfill["chunks"]] == ["fresh", "fresh", "written", "written"]

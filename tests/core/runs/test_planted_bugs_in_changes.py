@@ -35,7 +35,7 @@ def what_was_accepted_holds_elsewhere_too(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(equivalence, "_concerns", lambda equal, asset, location: equal.asset == asset)
 
 
-@bugs.bug
+@bugs.rare_bug
 def lines_hold_whatever_the_settings_were(patch: pytest.MonkeyPatch) -> None:
     """Code that is declared to make the same rows is believed to make them of other settings, too."""
     same = Equivalences.same

@@ -106,13 +106,13 @@ def whatever_is_there_is_adopted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(decisions, "adoptable", unseen)
 
 
-@bugs.bug
+@bugs.rare_bug
 def a_fetch_that_failed_is_passed_over(patch: pytest.MonkeyPatch) -> None:
     """What was not brought is not made, and nobody is told."""
     patch.setattr(decisions, "not_fetched", lambda *arguments: ())
 
 
-@bugs.bug
+@bugs.rare_bug
 def a_broken_check_is_published(patch: pytest.MonkeyPatch) -> None:
     """Partitions that break a blocking check are committed with the others."""
     patch.setattr(decisions, "broken", lambda *arguments: ())
@@ -124,7 +124,7 @@ def rows_that_went_astray_are_passed_over(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(decisions, "astray", lambda *arguments: NOTHING)
 
 
-@bugs.bug
+@bugs.rare_bug
 def what_was_fetched_is_changed(patch: pytest.MonkeyPatch) -> None:
     """Stored rows that come out of their function otherwise are published."""
 

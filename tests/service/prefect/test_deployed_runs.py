@@ -133,6 +133,7 @@ def test_a_run_whose_heartbeat_ends_is_crashed(operator: MakeOperator) -> None:
     assert not one.server.call("GET", f"/automations/{automation['id']}")["enabled"]
 
 
+@pytest.mark.slow
 def test_a_process_worker_runs_what_is_deployed(operator: MakeOperator) -> None:
     """The pool is one that Prefect's worker can use, and the entry point is found; the run is refused."""
     one = operator("worker")

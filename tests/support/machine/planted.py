@@ -32,7 +32,7 @@ class Bugs:
         return plant
 
     def rare_bug(self, plant: Plant) -> Plant:
-        """One that needs more than ten seconds to be found."""
+        """One that needs more than five seconds to be found."""
         self._plants[plant.__name__] = plant, True
         return plant
 
