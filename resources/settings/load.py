@@ -42,7 +42,7 @@ from resources.settings.secret import SparkConf, is_secret_conf, secrets_said
 from resources.settings.section import Section, a_time_zone
 from resources.settings.seen_by_all import where_seen
 from resources.settings.spark_values import first_wrong
-from resources.settings.warehouse_uri import a_warehouse
+from resources.settings.warehouse_uri import a_readable_uri, a_warehouse
 
 LONGEST_TIMEOUT = 7 * 86_400
 """Seconds."""
@@ -159,7 +159,7 @@ class YarnSettings(Section):
     dynamic_allocation: bool = False
     """Whether Spark asks for more executors when it has work for them, up to ``max_executors``."""
     max_executors: int = Field(8, ge=1)
-    archives: str | None = None
+    archives: Annotated[str, AfterValidator(a_readable_uri)] | None = None
     """The folder of the archives of jars and packages, a URI; None: a folder of this user on the warehouse's file
     system."""
     java_home: str | None = None
