@@ -46,6 +46,8 @@ from resources.settings.warehouse_uri import a_readable_uri, a_warehouse
 
 LONGEST_TIMEOUT = 7 * 86_400
 """Seconds."""
+FIRST_YEAR, LAST_YEAR = 1900, 9000
+"""Of the clock: far enough from the first and the last day that there are, so that windows of days may be taken."""
 PATTERNS, UNREADABLE = "*?{}", "[]%^|\\"
 """Characters that the path of a warehouse's folder must not have. ``PATTERNS``: Sail, the embedded engine, reads them
 as patterns of file names. ``UNREADABLE``: deltalake, which both engines use, reads them as patterns or escapes, or
@@ -182,10 +184,16 @@ class YarnSettings(Section):
         return self
 
 
+def _an_instant(now: datetime) -> datetime:
+    if not FIRST_YEAR <= now.year <= LAST_YEAR:
+        raise ValueError(f"must lie between the years {FIRST_YEAR} and {LAST_YEAR}")
+    return now
+
+
 class ClockSettings(Section):
     """The clock of the process."""
 
-    now: datetime | None = None
+    now: Annotated[datetime, AfterValidator(_an_instant)] | None = None
     """The instant that the clock always shows; a time without a zone is UTC. None: the machine's clock."""
 
 
