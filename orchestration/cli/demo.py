@@ -11,6 +11,7 @@ from rich.console import Console
 from orchestration.cli.emit import emit
 from orchestration.cli.printing import print_summary
 from orchestration.cli.progress import Live, Quiet
+from orchestration.core.counted import counted
 from orchestration.core.errors import UsageError
 from orchestration.core.json_value import JsonValue
 from orchestration.engine.executor import materialize
@@ -35,11 +36,11 @@ def run_demo(
         flags = {**simulated, "warehouse": {"uri": str(folder)}}
         workspace = Workspace.open(project, project.load(profile, flags=flags))
         request = workspace.requested(workspace.catalog.keys, f"last:{days}")
-        tables_of = f"{len(workspace.catalog)} tables of the last {days} days"
+        tables_of = f"{len(workspace.catalog)} tables of the last {counted(days, 'day')}"
         first = f"Making {tables_of} in {shown(workspace)}, from a bundled simulator of the source."
         kind = Live if errors.is_terminal and console is not None else Quiet
         with kind(errors, first) as listener:
-            summary = materialize(workspace, request, listener, title=f"demo · last {days} days", where_told=True)
+            summary = materialize(workspace, request, listener, title=f"demo · last {counted(days, 'day')}", where_told=True)
     if console is None:
         said: dict[str, JsonValue] = {
             "warehouse": workspace.warehouse.uri,

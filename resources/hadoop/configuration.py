@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from orchestration.core.errors import MachineError
+from resources.machine.addresses import without_secrets
 
 FILES = ("core-site.xml", "hdfs-site.xml", "yarn-site.xml")
 HOW = "Set HADOOP_CONF_DIR to the folder with the cluster's core-site.xml, hdfs-site.xml and yarn-site.xml."
@@ -23,6 +24,7 @@ CONNECT_SECONDS = 5.0
 NAMENODE_PORT, RM_WEB_PORT, RM_WEB_TLS_PORT = 8020, 8088, 8090
 """Hadoop's default ports."""
 _REFERENCE = re.compile(r"\$\{([^}$\s]+)\}")
+_DIGITS_OF_A_PORT = 5
 _DEPTH = 20
 """At most this many times references in a value are replaced, as a replaced value may have references again."""
 
@@ -69,7 +71,15 @@ class HadoopConf:
         """The URI of the cluster's file system, for instance ``hdfs://namenode:8020``. Raises MachineError where none
         is set, or one of this machine."""
         uri = self.get("fs.defaultFS") or self.get("fs.default.name")
-        if urlsplit(uri).scheme in ("", "file"):
+        try:
+            parts = urlsplit(uri)
+            parts.port  # noqa: B018 (raises for what is none)
+        except ValueError:
+            raise MachineError(
+                f"{self.folder}/core-site.xml: fs.defaultFS, {without_secrets(uri)}, has no host or port to read",
+                "Correct it there, to one like hdfs://namenode:8020.",
+            ) from None
+        if parts.scheme in ("", "file"):
             raise MachineError(f"{self.folder}/core-site.xml names no cluster: fs.defaultFS is {uri or 'not set'}", HOW)
         return uri.rstrip("/")
 
@@ -128,7 +138,7 @@ def check_reachable(conf: HadoopConf, uri: str) -> None:
     for host, port in places:
         try:
             socket.create_connection((host, port), CONNECT_SECONDS).close()
-        except OSError:
+        except (OSError, OverflowError, UnicodeError):  # a port out of bounds, a name that is none
             continue
         return
     shown = ", ".join(f"{host}:{port}" for host, port in places)
@@ -142,7 +152,7 @@ def _read(path: Path) -> dict[str, str]:
     """Name → value of the properties in a file. Raises MachineError where it cannot be read."""
     try:
         root = ElementTree.parse(path).getroot()  # noqa: S314 (the administrator's own file)
-    except (OSError, ElementTree.ParseError) as error:
+    except (OSError, ElementTree.ParseError, ValueError, LookupError, RecursionError) as error:  # of encodings too
         raise MachineError(f"{path} cannot be read ({error})", HOW) from error
     found = {}
     for item in root.iter("property"):
@@ -154,4 +164,4 @@ def _read(path: Path) -> dict[str, str]:
 
 def _host_and_port(place: str, default: int) -> tuple[str, int]:
     host, _, port = place.partition(":")
-    return host, int(port) if port.isdecimal() else default
+    return host, int(port) if port.isdecimal() and len(port) <= _DIGITS_OF_A_PORT else default

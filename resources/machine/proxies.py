@@ -75,12 +75,15 @@ def for_requests(url: str) -> dict[str, str]:
 
 def check_way(url: str, needed: Mapping[str, str] | None = None) -> Way:
     """The way of a request of ``url``, checked. Raises MachineError, which names the variable, where the proxy cannot
-    be used from this machine, or where the certificates for the URL cannot be read.
+    be used from this machine, where the certificates for the URL cannot be read, or where the URL is malformed.
 
     needed: module → package that the client needs for a SOCKS proxy; None: those that `requests` needs.
     """
+    parts = _split(url)
+    if parts is None or not parts.hostname:
+        raise MachineError(f"{without_secrets(url)} is no address that can be asked", "Correct the address.")
     way = way_to(url)
-    if needed is None and urlsplit(url).scheme == "https":
+    if needed is None and parts.scheme == "https":
         check_certificates(OF_REQUESTS)
     if way.proxy:
         _check_proxy(f"{without_secrets(url)} is asked through", way, FOR_REQUESTS if needed is None else needed)

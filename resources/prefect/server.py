@@ -8,6 +8,7 @@ killed, the kernel ends the server.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import subprocess
 import sys
@@ -36,7 +37,7 @@ from resources.prefect.home import (
     settings_as_before,
 )
 from resources.prefect.reach import check_reachable, where_one_is_needed
-from resources.prefect.settings import check_settings
+from resources.prefect.settings import check_settings, why
 
 READY_SECONDS = 90
 LOG_BYTES = 1 << 20
@@ -76,7 +77,8 @@ deployments."""
 
 
 def configured_api_url() -> str | None:
-    """The API that Prefect's own settings name (environment or profile); None where they name none."""
+    """The API that Prefect's own settings name (environment or profile); None where they name none. Raises MachineError
+    where Prefect does not take what its files say."""
     if os.environ.get("PREFECT_API_URL"):
         return os.environ["PREFECT_API_URL"]
     loaded = sys.modules.get("prefect.context")
@@ -85,26 +87,37 @@ def configured_api_url() -> str | None:
     as_then = loaded is None or loaded.SettingsContext.get() is loaded.GLOBAL_SETTINGS_CONTEXT
     if as_then and _nothing_names_one():
         return None
-    from prefect.settings import get_current_settings
+    logging.getLogger("prefect.plugins").disabled = True  # it would tell the same, with a traceback
+    try:
+        from prefect.settings import get_current_settings
 
-    return get_current_settings().api.url
+        return get_current_settings().api.url
+    except ValueError as error:  # of pydantic, and of TOML
+        raise MachineError(
+            f"Prefect does not take its settings ({why(error)})",
+            f"Correct them in {_profiles()}, or in prefect.toml, pyproject.toml or .env of this folder.",
+        ) from None
 
 
 def _nothing_names_one() -> bool:
     """Whether no file that Prefect reads can name an API. Then Prefect need not be imported to find out: the import
     takes long enough to start a server meanwhile."""
-    home = Path(os.environ.get("PREFECT_HOME") or home_folder() / ".prefect")
-    profiles = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
     try:
         project = Path("pyproject.toml")
         if project.exists() and "tool.prefect" in project.read_text(encoding="utf-8"):
             return False
         return not any(
             file.exists() and "api" in file.read_text(encoding="utf-8").lower()
-            for file in (profiles, Path("prefect.toml"), Path(".env"))
+            for file in (_profiles(), Path("prefect.toml"), Path(".env"))
         )
     except (OSError, UnicodeDecodeError):
         return False
+
+
+def _profiles() -> Path:
+    """The file of Prefect's profiles."""
+    home = Path(os.environ.get("PREFECT_HOME") or home_folder() / ".prefect")
+    return Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
 
 
 def named_api_url() -> str:

@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Mapping
+from tomllib import TOMLDecodeError
 from urllib.parse import urlsplit
 
 from orchestration.core.errors import MachineError
@@ -57,6 +58,8 @@ def why(error: Exception) -> str:
 
     if isinstance(error, ValidationError):
         return str(error.errors(include_url=False, include_input=False)[0]["msg"])
+    if isinstance(error, TOMLDecodeError):
+        return "a file of it is not TOML"
     return "it cannot be read as JSON"
 
 

@@ -42,10 +42,12 @@ from resources.settings.secret import SparkConf, is_secret_conf, secrets_said
 from resources.settings.section import Section, a_time_zone
 from resources.settings.seen_by_all import where_seen
 from resources.settings.spark_values import first_wrong
-from resources.settings.warehouse_uri import a_warehouse
+from resources.settings.warehouse_uri import a_readable_uri, a_warehouse
 
 LONGEST_TIMEOUT = 7 * 86_400
 """Seconds."""
+FIRST_YEAR, LAST_YEAR = 1900, 9000
+"""Of the clock: far enough from the first and the last day that there are, so that windows of days may be taken."""
 PATTERNS, UNREADABLE = "*?{}", "[]%^|\\"
 """Characters that the path of a warehouse's folder must not have. ``PATTERNS``: Sail, the embedded engine, reads them
 as patterns of file names. ``UNREADABLE``: deltalake, which both engines use, reads them as patterns or escapes, or
@@ -159,7 +161,7 @@ class YarnSettings(Section):
     dynamic_allocation: bool = False
     """Whether Spark asks for more executors when it has work for them, up to ``max_executors``."""
     max_executors: int = Field(8, ge=1)
-    archives: str | None = None
+    archives: Annotated[str, AfterValidator(a_readable_uri)] | None = None
     """The folder of the archives of jars and packages, a URI; None: a folder of this user on the warehouse's file
     system."""
     java_home: str | None = None
@@ -182,10 +184,16 @@ class YarnSettings(Section):
         return self
 
 
+def _an_instant(now: datetime) -> datetime:
+    if not FIRST_YEAR <= now.year <= LAST_YEAR:
+        raise ValueError(f"must lie between the years {FIRST_YEAR} and {LAST_YEAR}")
+    return now
+
+
 class ClockSettings(Section):
     """The clock of the process."""
 
-    now: datetime | None = None
+    now: Annotated[datetime, AfterValidator(_an_instant)] | None = None
     """The instant that the clock always shows; a time without a zone is UTC. None: the machine's clock."""
 
 

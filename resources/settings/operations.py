@@ -4,10 +4,12 @@ answers, reports, maintenance."""
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from resources.settings.section import Section, a_time_zone, an_http_url
+from resources.settings.warehouse_uri import a_readable_uri
 
 A_NAME = r"^[a-z0-9][a-z0-9-]*$"
 DELTA_KNOWS_HOURS = 168
@@ -127,7 +129,14 @@ class WebhookSettings(Section):
 
     @model_validator(mode="after")
     def _an_address(self) -> WebhookSettings:
-        an_http_url(self.url.get_secret_value())
+        url = an_http_url(self.url.get_secret_value())
+        try:
+            parts = urlsplit(url)
+            is_one = bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port that is none, half of an IPv6 address
+            is_one = False
+        if not is_one:
+            raise ValueError("url must be an address like https://hooks.example.org/path")
         return self
 
 
@@ -164,7 +173,7 @@ class RawSettings(Section):
 class ReportSettings(Section):
     """The report that each hourly run of a deployment writes."""
 
-    path: str | None = Field(None, min_length=1)
+    path: Annotated[str, AfterValidator(a_readable_uri), Field(min_length=1)] | None = None
     """The file of the report, a path or a URI; each run replaces it as a whole. None: no report is written."""
 
 

@@ -4,6 +4,7 @@ as one is refused: else it would name a folder below the folder in which a comma
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 NOT_ON_HDFS = " %#?"
 """Characters that the URI of a warehouse on HDFS must not have: deltalake percent-encodes or decodes them in some parts
@@ -39,10 +40,19 @@ def a_warehouse(text: str) -> str:
     if len(slashes) < 2:
         raise ValueError(f"must have two slashes before a host, or three where none is named: {scheme}:///{rest}")
     _check_scheme(scheme)
-    uri = f"{scheme}:{slashes}{rest}"
+    uri = a_readable_uri(f"{scheme}:{slashes}{rest}")
     if scheme == _CLUSTER and (not uri.isascii() or any(sign in uri for sign in NOT_ON_HDFS)):
         raise ValueError("must have ASCII letters alone, no space, %, # or ?: deltalake takes them for others")
     return uri
+
+
+def a_readable_uri(text: str) -> str:
+    """A folder, a file or a URI whose host and port can be read, unchanged. Raises ValueError for any other URI."""
+    try:
+        urlsplit(text).port  # noqa: B018 (raises for what is none)
+    except ValueError:
+        raise ValueError("must be like hdfs://namenode:8020/folder: its host or port cannot be read") from None
+    return text
 
 
 def _a_file(slashes: str, rest: str) -> str:

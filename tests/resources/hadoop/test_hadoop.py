@@ -105,6 +105,28 @@ def test_a_configuration_that_is_none(tmp_path: Path, files: Any, says: str) -> 
     assert "Set HADOOP_CONF_DIR to" in str(caught.value)
 
 
+@pytest.mark.parametrize("uri", ["hdfs://[", "hdfs://nn:abc", "hdfs://ada:hunter2@nn:99999"])
+def test_a_file_system_that_is_none(uri: str, tmp_path: Path) -> None:
+    environment = written(tmp_path, core={"fs.defaultFS": uri})
+    with pytest.raises(MachineError, match=r"core-site\.xml: fs.defaultFS, hdfs:.* has no host or port") as caught:
+        resolve_warehouse(None, environment)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("port", ["99999", "9" * 5000, "٣"])
+def test_a_namenode_at_a_port_that_is_none(port: str, tmp_path: Path) -> None:
+    hdfs = {"dfs.ha.namenodes.air": "a", "dfs.namenode.rpc-address.air.a": f"127.0.0.1:{port}"}
+    conf = HadoopConf.load(written(tmp_path, core={"fs.defaultFS": "hdfs://air"}, hdfs=hdfs))
+    with pytest.raises(MachineError, match="HDFS is out of reach"):
+        check_reachable(conf, conf.default_fs)
+
+
+def test_a_file_in_an_encoding_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "core-site.xml").write_text('<?xml version="1.0" encoding="none"?><configuration/>', encoding="utf-8")
+    with pytest.raises(MachineError, match=r"core-site\.xml cannot be read"):
+        HadoopConf.load({"HADOOP_CONF_DIR": str(tmp_path)})
+
+
 def test_a_file_that_is_no_xml(tmp_path: Path) -> None:
     (tmp_path / "core-site.xml").write_text("fs.defaultFS=hdfs://x", encoding="utf-8")
     with pytest.raises(MachineError, match=r"core-site\.xml cannot be read"):

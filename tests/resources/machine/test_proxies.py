@@ -242,3 +242,16 @@ def test_with_the_libraries_socks_is_no_fault(monkeypatch: pytest.MonkeyPatch) -
     say(monkeypatch, ALL_PROXY=SOCKS)
     assert check_way(OUTSIDE) == (SOCKS, "ALL_PROXY")
     settle("http://source.example/api")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1", "https://me:s3cret@source.example:abc", "http://source.example:99999", "x"]
+)
+@pytest.mark.parametrize("variables", [{}, {"ALL_PROXY": "http://proxy.example:1"}])
+def test_no_way_leads_to_an_address_that_is_none(
+    url: str, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(monkeypatch, **variables)
+    with pytest.raises(MachineError, match="is no address that can be asked") as caught:
+        check_way(url)
+    assert "s3cret" not in str(caught.value)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assets.parameters import Bounds, Calendar, EpisodeRule
-from tests.support.given_settings import given, profile_file
+from tests.support.given_settings import given, profile_file, refusal
 
 PAID = "https://customer-air-quality-api.open-meteo.com"
 """A host that takes a key."""
@@ -117,6 +117,12 @@ def test_values_of_the_environment_become_what_the_setting_is() -> None:
 @pytest.mark.parametrize("text", ["2025-08-20T06:00:00Z", "2025-08-20 06:00", "2025-08-20T13:00:00+07:00"])
 def test_the_clock(text: str) -> None:
     assert given(AQI_CLOCK__NOW=text).now() == datetime(2025, 8, 20, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:00:00-14:00"])
+def test_a_clock_at_the_end_of_time(text: str) -> None:
+    message, _ = refusal(AQI_CLOCK__NOW=text)
+    assert message.startswith("the environment (AQI_CLOCK__NOW): clock.now: ")
 
 
 def test_without_a_clock_it_is_the_machines() -> None:
