@@ -40,7 +40,9 @@ def run_demo(
         first = f"Making {tables_of} in {shown(workspace)}, from a bundled simulator of the source."
         kind = Live if errors.is_terminal and console is not None else Quiet
         with kind(errors, first) as listener:
-            summary = materialize(workspace, request, listener, title=f"demo · last {counted(days, 'day')}", where_told=True)
+            summary = materialize(
+                workspace, request, listener, title=f"demo · last {counted(days, 'day')}", where_told=True
+            )
     if console is None:
         said: dict[str, JsonValue] = {
             "warehouse": workspace.warehouse.uri,

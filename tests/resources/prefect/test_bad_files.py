@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 ASK = """
+import pytest
+
 from orchestration.core.errors import MachineError
 from resources.prefect.server import configured_api_url
 try:
