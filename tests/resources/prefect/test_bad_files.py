@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 ASK = """
+import pytest
+
 from orchestration.core.errors import MachineError
 from resources.prefect.server import configured_api_url
 try:
@@ -17,6 +19,7 @@ except MachineError as error:
 """
 
 
+@pytest.mark.costly
 def test_an_address_in_a_profile_that_prefect_does_not_take(tmp_path: Path) -> None:
     """In a process of its own: Prefect reads its files once."""
     told = 'active = "p"\n[profiles.p]\nPREFECT_API_URL = "http://me:s3cret@[::1"\n'
