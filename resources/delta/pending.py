@@ -7,7 +7,6 @@ two states, and only the command that it names may write them.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from orchestration.core.errors import MachineError, UsageError, WarehouseError
 from orchestration.core.state.provenance import dumps
 from resources.delta.table_schema import write_new
 from resources.storage.files import open_files
+from resources.storage.json_text import read_json
 from resources.storage.patience import NoAnswer
 
 NAME = "_aqi/pending.json"
@@ -46,7 +46,7 @@ class Pending:
     def read(self) -> PendingChange | None:
         """The pending change; None without one. Raises WarehouseError if the file cannot be read."""
         try:
-            data = json.loads(self._files.cat_file(self._path))
+            data = read_json(self._files.cat_file(self._path))
             return PendingChange(**{**data, "tables": tuple(data["tables"])})
         except (FileNotFoundError, NotADirectoryError):
             return None

@@ -22,6 +22,7 @@ from orchestration.core.state.table_state import TableState
 from resources.delta.warehouse import Warehouse
 from resources.storage.atomic_files import write_atomically
 from resources.storage.files import open_files
+from resources.storage.json_text import read_json
 
 if TYPE_CHECKING:
     from orchestration.core.state.counted_values import CountedValues
@@ -108,7 +109,7 @@ class ValueCounts:
 
         try:
             files, path = self._path(asset)
-            data = json.loads(files.cat_file(path))
+            data = read_json(files.cat_file(path))
             if data["format"] != FORMAT or not set(columns) <= set(data["columns"]):
                 return CountedValues.none()
             return CountedValues.from_json(data)

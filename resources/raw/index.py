@@ -9,7 +9,6 @@ Must not know: where answers lie (``answers``), and which are still needed.
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -25,6 +24,7 @@ from resources.raw.files import DIGITS, FileName
 from resources.raw.renames import FOLDER, Names
 from resources.storage.atomic_files import names_in, unfinished, write_atomically
 from resources.storage.files import open_files
+from resources.storage.json_text import read_json
 
 FORMAT = 1
 NAME = "kept"
@@ -191,7 +191,7 @@ def _from_json(content: bytes) -> _Entries:
     """Raises ValueError for what is none."""
     entries: dict[str, Asked] = {}
     try:
-        data: Any = json.loads(content)
+        data: Any = read_json(content)
         if data["format"] != FORMAT:
             raise ValueError(f"it is not of format {FORMAT}: a newer version wrote it")
         for one in data["kept"]:

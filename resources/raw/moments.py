@@ -21,6 +21,7 @@ from orchestration.core.partitions.keys import PartitionKey, PartitionSet
 from resources.raw.renames import Names, Renames
 from resources.storage.atomic_files import names_in, unfinished, write_atomically
 from resources.storage.files import open_files
+from resources.storage.json_text import read_json
 
 FOLDER = "_aqi/moments"
 _ENDING = ".json"
@@ -156,7 +157,7 @@ def _to_json(asked: Asked, names: Names) -> bytes:
 def _from_json(content: bytes, names: Names) -> Asked:
     """Raises ValueError for what is none."""
     try:
-        data: list[Any] = json.loads(content)
+        data: list[Any] = read_json(content)
         read = _together([{str(item["asked"]): _partitions(item, names)} for item in data])
         for moment in read:
             instant_of(moment)

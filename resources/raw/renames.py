@@ -8,7 +8,6 @@ Must not know: how tables are renamed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -19,6 +18,7 @@ from orchestration.core.source import Answer
 from orchestration.core.state.provenance import dumps
 from resources.storage.atomic_files import names_in, write_atomically
 from resources.storage.files import open_files
+from resources.storage.json_text import read_json
 
 FORMAT = 1
 FOLDER = "_aqi/raw"
@@ -96,7 +96,7 @@ class Renames:
         """What is known of an asset's locations. Raises WarehouseError where the file cannot be read."""
         path = self._path(asset)
         try:
-            return _names(json.loads(self._files.cat_file(path)))
+            return _names(read_json(self._files.cat_file(path)))
         except (FileNotFoundError, NotADirectoryError):
             return Names()
         except (OSError, ValueError, TypeError, KeyError) as error:

@@ -12,6 +12,8 @@ from resources.settings.section import Section, a_time_zone, an_http_url
 from resources.settings.warehouse_uri import a_readable_uri
 
 A_NAME = r"^[a-z0-9][a-z0-9-]*$"
+LONGEST_DAYS = 36_600
+"""The longest time that may be set where it is added to an instant or slept for: a hundred years."""
 DELTA_KNOWS_HOURS = 168
 """Delta's default of ``delta.deletedFileRetentionDuration``, in hours. Our tables do not set it. After that time the
 checkpoints of a table's log no longer name the removed files."""
@@ -58,7 +60,7 @@ class OverlapSettings(Section):
     """At most this many runs go on at once."""
     on_collision: Literal["skip", "queue"] = "skip"
     """One more run is skipped, or it waits until another has ended."""
-    wait_minutes: float = Field(1440, gt=0)
+    wait_minutes: float = Field(1440, gt=0, le=LONGEST_DAYS * 1440)
     """A run that has waited this long is refused."""
 
 
@@ -76,7 +78,7 @@ class DeploymentSettings(Section):
     """None: any number of runs go on at once."""
     pool: Annotated[str, Field(pattern=A_NAME)] | None = None
     """The work pool; None: the one in ``deploy.pool``."""
-    late_after_minutes: float = Field(10, gt=0)
+    late_after_minutes: float = Field(10, gt=0, le=LONGEST_DAYS * 1440)
     """A run is reported as late when it starts more than this long after the time it was scheduled for."""
 
 
@@ -103,7 +105,7 @@ class DeploySettings(Section):
     """The work pool of the deployments that name none."""
     pools: dict[Annotated[str, Field(pattern=A_NAME)], PoolSettings] = Field(default_factory=dict)
     """Name of a work pool → its settings."""
-    pending_seconds: float = Field(300, gt=0)
+    pending_seconds: float = Field(300, gt=0, le=LONGEST_DAYS * 86_400)
     """A run that a worker took, and that has not begun this long after, is given up."""
 
 
@@ -143,7 +145,7 @@ class WebhookSettings(Section):
 class AlertSettings(Section):
     """Who gets alerts when something is wrong."""
 
-    every_seconds: float = Field(60, gt=0)
+    every_seconds: float = Field(60, gt=0, le=LONGEST_DAYS * 86_400)
     """`aqi watch` observes tables and server once in this time."""
     email: EmailSettings | None = None
     webhooks: dict[str, WebhookSettings | None] = Field(default_factory=dict)
@@ -162,7 +164,7 @@ def _no_longer_than_delta_knows(hours: float) -> float:
 class RawSettings(Section):
     """How long the raw answers of sources are kept. The rules are those of ``core.state.raw_retention``."""
 
-    retention_days: float = Field(30, ge=1, le=36_600)
+    retention_days: float = Field(30, ge=1, le=LONGEST_DAYS)
     """An answer is kept this many days after its last row was replaced, or after it was rejected."""
     retention_bytes: int | None = Field(None, ge=1)
     """All answers of a table together may have this size, compressed; None: any size."""
@@ -183,5 +185,5 @@ class MaintenanceSettings(Section):
     retention_hours: Annotated[float, AfterValidator(_no_longer_than_delta_knows)] = Field(168, ge=24)
     """Files that were removed from a table are kept this long, at most a week (``DELTA_KNOWS_HOURS``). After a week
     Delta's checkpoints no longer name these files, and they would be deleted whatever this setting says."""
-    logs_days: float = Field(30, ge=1)
+    logs_days: float = Field(30, ge=1, le=LONGEST_DAYS)
     """The logs of runs on this machine are kept this many days."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from orchestration.core.state.provenance import dumps
 from resources.machine.state_folder import state_folder
 from resources.storage.atomic_files import names_in, unfinished, write_atomically
 from resources.storage.files import open_files
+from resources.storage.json_text import read_json
 
 FOLDER = "_aqi/runs"
 KEPT = 500
@@ -73,13 +73,13 @@ class Journal:
 
     def _read(self, run_id: str) -> RunEntry | None:
         try:
-            return RunEntry.from_json(json.loads(self._files.cat_file(f"{self._folder}/{run_id}{_ENDING}")))
+            return RunEntry.from_json(read_json(self._files.cat_file(f"{self._folder}/{run_id}{_ENDING}")))
         except (OSError, ValueError):
             return None
 
     def _read_aside(self, run_id: str) -> RunEntry | None:
         try:
-            return RunEntry.from_json(json.loads((self.aside / f"{run_id}{_ENDING}").read_bytes()))
+            return RunEntry.from_json(read_json((self.aside / f"{run_id}{_ENDING}").read_bytes()))
         except (OSError, ValueError):
             return None
 

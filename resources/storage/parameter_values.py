@@ -15,6 +15,7 @@ from functools import cached_property
 from orchestration.core.json_value import JsonValue
 from resources.storage.atomic_files import names_in, write_atomically
 from resources.storage.files import open_files
+from resources.storage.json_text import read_json
 
 FOLDER = "_aqi/parameters"
 FORMAT = 1
@@ -52,7 +53,7 @@ class ParameterValues:
         for name in sorted(names):
             if name.endswith(_ENDING) and not name.startswith("."):
                 try:
-                    read = json.loads(files.cat_file(f"{root}/{FOLDER}/{name}"))
+                    read = read_json(files.cat_file(f"{root}/{FOLDER}/{name}"))
                     found |= read["values"] if read["format"] == FORMAT else {}
                 except (OSError, ValueError, KeyError, TypeError):  # a file that is damaged, or of a later version
                     continue

@@ -7,7 +7,6 @@ it.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.state.provenance import dumps
 from resources.storage.atomic_files import write_atomically
 from resources.storage.files import open_files
+from resources.storage.json_text import read_json
 
 FOLDER = "_aqi/restarts"
 FORMAT = 1
@@ -46,7 +46,7 @@ class Restarts:
     def read(self, name: str) -> Begun | None:
         """The restart ``name``; None where there is none, or its file cannot be read."""
         try:
-            data = json.loads(self._files.cat_file(self.path(name)))
+            data = read_json(self._files.cat_file(self.path(name)))
             if data["format"] != FORMAT:
                 return None
             done = {asset: PartitionSet.from_json(of) for asset, of in data["done"].items()}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import json
 import zlib
 
 from orchestration.core.runs.profile import Profile
@@ -17,6 +16,7 @@ from orchestration.core.state.provenance import dumps
 from resources.storage.atomic_files import names_in, unfinished, write_atomically
 from resources.storage.files import open_files
 from resources.storage.journal import KEPT
+from resources.storage.json_text import read_json
 
 FOLDER = "_aqi/profiles"
 _ENDING = ".json.gz"
@@ -46,7 +46,7 @@ class RunProfiles:
         """The profile of a run. Raises FileNotFoundError where there is none, ValueError where its file is damaged."""
         content = self._files.cat_file(f"{self._folder}/{run_id}{_ENDING}")
         try:
-            return Profile.from_json(json.loads(gzip.decompress(content)))
+            return Profile.from_json(read_json(gzip.decompress(content)))
         except (OSError, EOFError, zlib.error) as error:  # gzip's errors for a file that is not gzip, or is cut off
             raise ValueError(f"it is damaged ({error})") from error
 

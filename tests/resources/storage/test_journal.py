@@ -258,9 +258,9 @@ def test_what_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
     for number in range(1, 4):
         journal.write(entry(number))
     folder = tmp_path / "_aqi" / "runs"
-    for number, damage in enumerate((b"", b"{", b"\xff", b"[]", b'{"format": 2}'), 4):
+    for number, damage in enumerate((b"", b"{", b"\xff", b"[]", b'{"format": 2}', b"[" * 100_000), 4):
         (folder / f"run-{number}.json").write_bytes(damage)
-    (folder / "run-9.json").mkdir()
+    (folder / "run-99.json").mkdir()
     (folder / ".run-9.json.0f.tmp").write_bytes(b"{")
     (folder / "notes.txt").write_text("mine", encoding="utf-8")
     assert [run.run_id for run in journal.entries(limit=2)] == ["run-3", "run-2"]
