@@ -113,7 +113,7 @@ def test_tables_are_brought_to_the_contract_of_today_once(site: Site) -> None:
     ("name", "parameters", "told"),
     [
         ("everything", {"partitions": RANGE}, "nothing new"),
-        pytest.param("backfill", {"start_date": FIRST, "end_date": LAST}, "nothing new", marks=pytest.mark.slow),
+        ("backfill", {"start_date": FIRST, "end_date": LAST}, "nothing new"),
         ("maintenance", {}, "nothing to do\n11 tables, "),
     ],
     ids=["materialize", "backfill", "maintenance"],

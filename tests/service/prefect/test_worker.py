@@ -87,7 +87,7 @@ def test_hourly_runs_start_by_themselves_and_runs_by_hand_complete(
 @pytest.mark.parametrize(
     ("on_collision", "meanwhile", "second"),
     [
-        pytest.param("skip", "Cancelled", ("CANCELLED", ""), marks=pytest.mark.slow),
+        ("skip", "Cancelled", ("CANCELLED", "")),
         pytest.param("queue", "AwaitingConcurrencySlot", ("COMPLETED", "nothing new"), marks=pytest.mark.slow),
     ],
 )
