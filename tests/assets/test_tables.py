@@ -100,6 +100,7 @@ def test_chunks_do_not_matter(either: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.pipeline
+@pytest.mark.costly
 def test_again_changes_no_file_and_commits_nothing(embedded: Any, tmp_path: Path) -> None:
     rows = random_bronze(2, days=4)
     with Feed(rows) as feed:

@@ -43,6 +43,7 @@ def told(tmp_path: Path, embedded: Any) -> Iterator[Story]:
 
 
 @pytest.mark.pipeline
+@pytest.mark.costly
 def test_nulls_take_nothing_away_and_what_is_filled_in_comes_in(told: Story) -> None:
     spoil(told, "nulls", "hanoi", 1)
     assert told.materialize().ok

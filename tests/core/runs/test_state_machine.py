@@ -11,13 +11,14 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.planning.request import Refresh, Remake, Request
+from tests.support.examples import share
 from tests.support.machine.deployed import ALL, DAYS, HOURS, KEYS, LAKE, TOWNS
 from tests.support.machine.happenings import BATCH, PATTERNS, Pattern, chunked, quickly, seeds
 from tests.support.machine.lakehouse import Lakehouse
 
 
 def test_the_core_holds() -> None:
-    run_state_machine_as_test(Lakehouse, settings=quickly(30))
+    run_state_machine_as_test(Lakehouse, settings=quickly(share.taken(60)))
 
 
 @pytest.mark.slow

@@ -101,6 +101,7 @@ def told_of(settings: Settings) -> list[str]:
     return [repr(settings), str(settings), str(settings.model_dump()), settings.model_dump_json()]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("path", KINDS, ids=".".join)
 def test_in_every_setting(path: tuple[str, ...]) -> None:
     """It is refused without being told, or hidden by the type of the setting."""
