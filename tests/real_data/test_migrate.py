@@ -133,7 +133,8 @@ def test_a_column_with_values_is_dropped_only_if_told(tree: Tree) -> None:
     assert "--drop hours_in_cat_hazardous" in said
     tree.json("migrate", DAILY, "--drop", "hours_in_cat_hazardous", "--yes")
     assert "hours_in_cat_hazardous" not in rows(tree, DAILY)[0]
-    assert all(state == {("fresh", ())} for state in tree.states().values())
+    states = tree.states()
+    assert states == {key: {("fresh", lacks(key))} for key in states}
 
 
 def test_what_was_fetched_is_never_dropped(tree: Tree) -> None:
