@@ -17,6 +17,7 @@ from orchestration.core.runs.outcome import Outcome, Problem
 from orchestration.core.runs.profile import Phase, Profile, StepTimes, by_asset
 from orchestration.reports.run_picture import COLORS, lanes
 from orchestration.reports.run_profile import STEPS_SHOWN
+from orchestration.reports.status import first_of
 from resources.delta.step_history import StepRow
 
 MOST_RUNS = 200
@@ -116,9 +117,8 @@ def _by_cause(found: Sequence[tuple[str, Problem]]) -> list[list[Any]]:
     lines: list[list[Any]] = []
     for (asset, outcome, _), problems in together.items():
         partitions = PartitionSet.union_of(problem.partitions for problem in problems)
-        first, *more = dict.fromkeys(problem.message for problem in problems)
-        alike = f" (and {len(more)} more like it)" if more else ""
-        lines.append([asset, outcome, str(partitions), len(partitions), _short(first) + alike])
+        message = first_of(_short(problem.message) for problem in problems)
+        lines.append([asset, outcome, str(partitions), len(partitions), message])
     return lines
 
 
