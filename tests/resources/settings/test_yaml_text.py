@@ -89,13 +89,21 @@ def test_aliases_may_be_used() -> None:
     assert read_yaml("") is read_yaml("# nothing") is None
 
 
-plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.dates()
-values = st.recursive(plain, lambda of: st.lists(of, max_size=3) | st.dictionaries(st.text(), of, max_size=3))
+texts = st.text()
+plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts | st.dates()
+values = st.recursive(plain, lambda of: st.lists(of, max_size=3) | st.dictionaries(texts, of, max_size=3))
 
 
 @given(values)
 def test_a_value_comes_back(value: object) -> None:
-    assert read_yaml(yaml.safe_dump(value, allow_unicode=True)) == value
+    assert read_yaml(yaml.safe_dump(value)) == value
+
+
+@given(values)
+def test_letters_of_every_alphabet_are_read(value: object) -> None:
+    """PyYAML writes some line breaks of Unicode so that it reads blanks; what it reads is what has to be read."""
+    text = yaml.safe_dump(value, allow_unicode=True)
+    assert read_yaml(text) == yaml.safe_load(text)
 
 
 SIGNS = "[]{}:,-!&*<>|?'\"%@`# \n\t0123456789abexnT.+_"
