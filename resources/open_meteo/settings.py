@@ -13,7 +13,7 @@ from resources.open_meteo.hosts import CUSTOMER_URL, FREE_URL, is_free
 from resources.open_meteo.requests import AUTO, DOMAINS
 from resources.settings.refusals import Refused
 from resources.settings.secret import Address
-from resources.settings.section import Section, an_http_url
+from resources.settings.section import LONGEST_DAYS, LONGEST_TIMEOUT, Section, an_http_url
 
 NEW_NAME, OLD_NAME = "same_location_degrees", "same_place_degrees"
 
@@ -53,14 +53,14 @@ class OpenMeteoSettings(Section):
     max_days_per_request: int = Field(92, ge=1)
     attempts: int = Field(5, ge=1)
     backoff_seconds: float = Field(1.0, ge=0)
-    connect_timeout_seconds: float = Field(5.0, gt=0)
-    read_timeout_seconds: float = Field(30.0, gt=0)
+    connect_timeout_seconds: float = Field(5.0, gt=0, le=LONGEST_TIMEOUT)
+    read_timeout_seconds: float = Field(30.0, gt=0, le=LONGEST_TIMEOUT)
     """How long an answer may send no byte."""
-    unreachable_seconds: float = Field(25.0, gt=0)
+    unreachable_seconds: float = Field(25.0, gt=0, le=LONGEST_TIMEOUT)
     """Limit of all attempts and pauses of a request to a host that sends nothing at all."""
-    request_deadline_seconds: float = Field(180.0, gt=0)
+    request_deadline_seconds: float = Field(180.0, gt=0, le=LONGEST_TIMEOUT)
     """Limit of all attempts and pauses of a request."""
-    max_clock_difference_minutes: float = Field(5.0, gt=0)
+    max_clock_difference_minutes: float = Field(5.0, gt=0, le=LONGEST_DAYS * 1440)
     calls_per_minute: int = Field(600, gt=0)
     calls_per_hour: int = Field(5000, gt=0)
     calls_per_day: int = Field(10000, gt=0)

@@ -39,13 +39,11 @@ from resources.settings.operations import (
 )
 from resources.settings.refusals import Refused, as_configuration_error, check_no_secrets
 from resources.settings.secret import SparkConf, is_secret_conf, secrets_said
-from resources.settings.section import Section, a_time_zone
+from resources.settings.section import LONGEST_DAYS, LONGEST_TIMEOUT, Section, a_time_zone
 from resources.settings.seen_by_all import where_seen
 from resources.settings.spark_values import first_wrong
 from resources.settings.warehouse_uri import a_readable_uri, a_warehouse
 
-LONGEST_TIMEOUT = 7 * 86_400
-"""Seconds."""
 FIRST_YEAR, LAST_YEAR = 1900, 9000
 """Of the clock: far enough from the first and the last day that there are, so that windows of days may be taken."""
 PATTERNS, UNREADABLE = "*?{}", "[]%^|\\"
@@ -61,7 +59,7 @@ def _a_location_key(key: str) -> str:
 
 
 def _a_timeout(seconds: float) -> float:
-    if not 0 < seconds <= LONGEST_TIMEOUT:  # no number is refused too
+    if not 0 < seconds <= LONGEST_TIMEOUT:
         raise ValueError(f"must be above 0 and at most {LONGEST_TIMEOUT} (seven days)")
     return seconds
 
@@ -71,7 +69,7 @@ class WarehouseSettings(Section):
 
     uri: Annotated[str, AfterValidator(a_warehouse)] | None = "warehouse"
     """A folder or a URI; None: a folder of this user on the cluster's file system."""
-    lock_wait_seconds: float = Field(300, ge=0)
+    lock_wait_seconds: float = Field(300, ge=0, le=LONGEST_DAYS * 86_400)
     """A run waits at most this long for another run that holds the warehouse's lock."""
     mixed_sources: bool = False
     """Whether one table may hold both made-up rows of a simulator and real ones."""
@@ -150,7 +148,7 @@ class YarnSettings(Section):
     check: bool = False
     """Whether a run is refused where ``spark.master`` is not ``yarn``."""
     queue: str = "default"
-    queue_wait_seconds: float = Field(600, gt=0)
+    queue_wait_seconds: float = Field(600, gt=0, le=LONGEST_DAYS * 86_400)
     """A run waits in the queue at most this long for its application master, and then this long for an executor."""
     executors: int = Field(2, ge=1)
     executor_cores: int = Field(2, ge=1)

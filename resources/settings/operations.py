@@ -8,12 +8,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from resources.settings.section import Section, a_time_zone, an_http_url
+from resources.settings.section import LONGEST_DAYS, Section, a_time_zone, an_http_url
 from resources.settings.warehouse_uri import a_readable_uri
 
 A_NAME = r"^[a-z0-9][a-z0-9-]*$"
-LONGEST_DAYS = 36_600
-"""The longest time that may be set where it is added to an instant or slept for: a hundred years."""
 DELTA_KNOWS_HOURS = 168
 """Delta's default of ``delta.deletedFileRetentionDuration``, in hours. Our tables do not set it. After that time the
 checkpoints of a table's log no longer name the removed files."""
@@ -40,7 +38,7 @@ class FeedSettings(Section):
 class SourcesSettings(Section):
     """How runs ask sources."""
 
-    limit_wait_minutes: float = Field(1500, gt=0)
+    limit_wait_minutes: float = Field(1500, gt=0, le=LONGEST_DAYS * 1440)
     """With `--wait` a run waits at most this long, between two answers, for a limit of requests to end. The default is
     a day, after which every daily limit has begun anew, and an hour."""
 

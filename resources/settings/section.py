@@ -10,16 +10,23 @@ from pydantic import BaseModel, ConfigDict
 from resources.machine.secrets import A_SECRETS_NAME
 from resources.settings.secret import fields_of, may_hold_secrets
 
+LONGEST_DAYS = 36_600
+"""The longest time that may be set where it is added to an instant or slept for: a hundred years."""
+LONGEST_TIMEOUT = 7 * 86_400
+"""The longest time, in seconds, that an answer may be waited for: seven days."""
+
 
 class Section(BaseModel):
-    """A section of the settings. It refuses unknown keys and cannot be changed; pydantic's errors do not repeat the
-    wrong value.
+    """A section of the settings. It refuses unknown keys and numbers that are none or without end, and cannot be
+    changed; pydantic's errors do not repeat the wrong value.
 
     Declaring a section raises TypeError for a field whose name looks like that of a secret (``password``, ``token``, …)
     and whose type does not hide secrets.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, coerce_numbers_to_str=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     @classmethod
     def __pydantic_init_subclass__(cls, **more: Any) -> None:

@@ -25,6 +25,7 @@ _WRONG = {
 """What is wrong with a value, by its tag in YAML."""
 _OF_A_VALUE = (ValueError, OverflowError, LookupError, AttributeError, TypeError)
 """What the constructors of PyYAML raise for values that cannot be."""
+_MERGE = "tag:yaml.org,2002:merge"
 _QUOTED = re.compile("'.{2,}'", re.DOTALL)
 
 
@@ -37,7 +38,8 @@ class ImpossibleValue(NotYaml):
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which names the place of a value that cannot be, and does not read on where it is deep."""
+    """PyYAML's safe loader, which names the place of a value that cannot be, does not read on where it is deep, and
+    takes no key twice."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -51,6 +53,16 @@ class _Loader(yaml.SafeLoader):
             return super().compose_node(parent, index)
         finally:
             self._depth -= 1
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        first: dict[tuple[str, str], yaml.Mark] = {}
+        for key, _value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                before = first.setdefault((key.tag, key.value), key.start_mark)
+                if before is not key.start_mark:
+                    raise ImpossibleValue(f"the key of {_at(before)} is given again ({_at(key.start_mark)})")
+        return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
