@@ -21,6 +21,7 @@ from orchestration.core.declarations.fits import check_fits, check_reads
 from orchestration.core.errors import DeclarationError
 from orchestration.engine.importing import importing
 from resources.machine.state_folder import home_folder
+from resources.storage.json_text import read_json
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class DeclaredContracts:
 
     def _kept(self) -> dict[str, Contract] | None:
         try:
-            data = json.loads(self._path().read_text(encoding="utf-8"))
+            data = read_json(self._path().read_text(encoding="utf-8"))
             return {name: Contract.from_json(contract) for name, contract in data.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None

@@ -45,6 +45,7 @@ from resources.settings.load import Settings
 from resources.spark.on_yarn import resolve_warehouse
 from resources.storage.atomic_files import write_atomically
 from resources.storage.files import open_files
+from resources.storage.json_text import read_json
 
 __all__ = ["Sources", "Watch", "WatchResult", "a_test", "make_watch", "state_file"]
 
@@ -242,7 +243,7 @@ class Watch:
         if self._unsaved is not None:
             return self._unsaved
         try:
-            return WatchState.from_json(json.loads(self._file.read_text(encoding="utf-8")))
+            return WatchState.from_json(read_json(self._file.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return WatchState.begin(self._clock())
         except (OSError, ValueError) as error:

@@ -22,6 +22,7 @@ from resources.delta.live_files import read_live, span_of
 from resources.delta.snapshot_files import SnapshotFiles
 from resources.storage.atomic_files import names_in, write_atomically
 from resources.storage.files import open_files
+from resources.storage.json_text import read_json
 
 MOST = (1 << 62) - 1
 """No table has a higher version; a file with a higher number is not of the log."""
@@ -67,7 +68,7 @@ class DeltaLog:
         """The actions of one commit, as Delta's protocol writes them. Raises ValueError for what is no commit."""
         text = self._files.cat_file(self._commit_path(version)).decode("utf-8")
         try:
-            actions = [json.loads(line) for line in text.splitlines() if line.strip()]
+            actions = [read_json(line) for line in text.splitlines() if line.strip()]
         except ValueError as error:
             raise ValueError("it is cut off, or no JSON") from error
         if not actions:
@@ -136,7 +137,7 @@ class DeltaLog:
                 raise WarehouseError(f"{what} is gone ({path})", remedy) from error
             if hashlib.sha256(text).hexdigest() != data["file"]:
                 raise WarehouseError(f"{what} is damaged ({path})", remedy)
-            data = json.loads(text)
+            data = read_json(text)
             self._refuse_newer(data, version)
         return Provenance.from_json(data, version)
 
@@ -153,7 +154,7 @@ class DeltaLog:
         if self._columns is None:
             return FileSpan(has_null=True)
         try:
-            parsed = json.loads(stats or "{}")
+            parsed = read_json(stats or "{}")
             ends = [parsed.get(end, {}).get(of) for of in self._columns for end in ("minValues", "maxValues")]
         except (ValueError, AttributeError):
             return FileSpan()

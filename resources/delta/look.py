@@ -27,6 +27,7 @@ from resources.delta.opening import open_table
 from resources.delta.rows import BATCH_ROWS, local_path
 from resources.storage.atomic_files import names_in
 from resources.storage.files import open_files
+from resources.storage.json_text import read_json
 from resources.storage.patience import NoAnswer
 
 PARQUET = b"PAR1"
@@ -189,10 +190,12 @@ def log_fault(uri: str) -> str:
     """Why the log of a table cannot be read; empty if it can. Raises OSError."""
     files, root = open_files(uri)
     folder = f"{root}/_delta_log"
-    return next(_wrong(files, folder, names_in(files, folder)), "")
+    return next(_wrong(files, folder, _sizes(files, folder)), "")
 
 
-def _wrong(files: Any, folder: str, names: Sequence[str]) -> Iterator[str]:
+def _wrong(files: Any, folder: str, sizes: Mapping[str, int]) -> Iterator[str]:
+    """sizes: of the files of the log by name, in bytes."""
+    names = sorted(sizes)
     versions = (int(found[1]) for name in names if (found := _COMMIT.fullmatch(name)))
     commits = sorted(version for version in versions if version <= MOST)
     checkpoints = _checkpoints(names)
@@ -206,6 +209,9 @@ def _wrong(files: Any, folder: str, names: Sequence[str]) -> Iterator[str]:
         several = len(gone) > 1 or end > first
         named = ", ".join(map(_span_in_words, gone[:SPANS_NAMED])) + (", …" if len(gone) > SPANS_NAMED else "")
         yield f"version{'s' if several else ''} {named} of its log {'are' if several else 'is'} gone"
+    empty = [version for version in behind if not sizes[f"{version:020d}.json"]]
+    if empty:
+        yield f"version {empty[0]} of its log is empty"
     if "_last_checkpoint" in names:
         hinted = _hinted(files, f"{folder}/_last_checkpoint")
         if hinted is not None and hinted not in checkpoints:
@@ -233,7 +239,7 @@ def _checkpoints(names: Sequence[str]) -> dict[int, list[str]]:
 def _hinted(files: Any, path: str) -> int | None:
     """The version of the checkpoint that Delta's own hint names; None for a file that is no hint."""
     try:
-        return int(json.loads(files.cat_file(path))["version"])
+        return int(read_json(files.cat_file(path))["version"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import json
 import re
 import zlib
 from collections.abc import Callable, Iterable
@@ -16,6 +15,7 @@ from orchestration.core.state.provenance import dumps
 from orchestration.core.state.snapshots import from_json, snapshot_due, to_json
 from orchestration.core.state.table_state import TableState
 from resources.storage.atomic_files import names_in, unfinished, write_atomically
+from resources.storage.json_text import read_json
 
 FORMAT_2 = "format-2"
 """A file that is written with the first snapshot of format 2. A snapshot of format 1 that is newer was written by a
@@ -99,7 +99,7 @@ class SnapshotFiles:
         """
         base = None if found.since is None else self._read(Snapshot(found.since))
         packed = self._files.cat_file(f"{self._folder}/{found.name}")
-        data = json.loads(gzip.decompress(packed))
+        data = read_json(gzip.decompress(packed))
         state, commit = from_json(data, base)
         if data["format"] < oldest:
             raise ValueError(f"it was written by a version that did not understand format {oldest}")

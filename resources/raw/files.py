@@ -9,7 +9,6 @@ Must not know: in which folder files are (``answers``), and how several are pack
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from orchestration.core.partitions.keys import PartitionSet
 from orchestration.core.source import RawAnswer
 from orchestration.core.state.provenance import dumps
 from resources.raw.renames import Names
+from resources.storage.json_text import read_json
 
 FORMAT = 1
 DIGITS = 16
@@ -142,7 +142,7 @@ def from_file(name: str, packed: bytes) -> Kept:
     if parsed is None or hashlib.sha256(content).hexdigest()[:DIGITS] != parsed.digest:
         raise ValueError("its content is not what its name says")
     header, _, body = content.partition(b"\n")
-    data = json.loads(header)
+    data = read_json(header)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise ValueError(f"it is not of format {FORMAT}: a newer version wrote it")
     try:

@@ -8,7 +8,6 @@ files has another name, and whoever writes it removes what it replaces afterward
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
@@ -18,6 +17,7 @@ from orchestration.core.partitions.days import Days
 from orchestration.core.state.provenance import dumps
 from resources.raw.files import DIGITS, FileName
 from resources.storage.atomic_files import write_atomically
+from resources.storage.json_text import read_json
 
 FORMAT = 1
 _NAME = re.compile(
@@ -75,7 +75,7 @@ def index_of(files: Any, path: str) -> tuple[int, list[tuple[str, int]]]:
     name = PackName.parse(path.rpartition("/")[2])
     if name is None or hashlib.sha256(line).hexdigest()[:DIGITS] != name.digest:
         raise ValueError("its index is not what its name says")
-    data = json.loads(line)
+    data = read_json(line)
     if data["format"] != FORMAT:
         raise ValueError(f"it is not of format {FORMAT}: a newer version wrote it")
     return len(line) + 1, [(name, length) for name, length in data["files"]]

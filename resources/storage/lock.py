@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 from orchestration.core.errors import MachineError, WarehouseLocked
 from resources.machine.processes import FOLDER as PROCESSES
 from resources.machine.processes import Process
+from resources.storage.json_text import read_json
 
 LOCK_NAME = ".aqi.lock"
 POLL_SECONDS = 0.1
@@ -198,7 +199,7 @@ def _write(fd: int, holder: Mapping[str, Any]) -> None:
 def _read(fd: int) -> Mapping[str, Any]:
     """The record of the holder in the lock file; empty where it cannot be read."""
     try:
-        record = json.loads(os.pread(fd, 4096, 0))
+        record = read_json(os.pread(fd, 4096, 0))
     except ValueError:
         return {}
     return record if isinstance(record, dict) else {}

@@ -134,6 +134,15 @@ def cut_a_commit(table: Path) -> None:
     commit(table).write_text('{"commitInfo":{"timest')
 
 
+def nest_a_commit_too_deep(table: Path) -> None:
+    commit(table).write_text("[" * 100_000)
+
+
+def empty_a_commit(table: Path) -> None:
+    """One that a snapshot covers, so that nobody reads it again."""
+    commits(table)[-2].write_text("")
+
+
 def lose_the_log(table: Path) -> None:
     shutil.rmtree(table / "_delta_log")
 
@@ -206,6 +215,8 @@ OTHERS = [
     Damage(recase_a_column, oracle.CITY_DAILY, "is called", rebuilt=True),
     Damage(lose_the_first_commit, oracle.EPISODE, "of its log is gone", rebuilt=True),
     Damage(cut_a_commit, oracle.EPISODE, "of the table's log is damaged", rebuilt=True),
+    Damage(nest_a_commit_too_deep, oracle.EPISODE, "of the table's log is damaged", rebuilt=True),
+    Damage(empty_a_commit, oracle.FACT_HOURLY, "of its log is empty", rebuilt=True),
     Damage(lose_the_log, oracle.CITY_DAILY, "its log is gone", rebuilt=True),
     Damage(cut_the_checkpoint, oracle.BRONZE, "is damaged", rebuilt=True),
     Damage(lose_the_checkpoint, oracle.FACT_HOURLY, "is gone", rebuilt=True),

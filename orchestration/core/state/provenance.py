@@ -209,7 +209,7 @@ def format_of(metadata: str | None) -> int | None:
         return None
     try:
         data = json.loads(metadata)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     mark = data.get(MARK)
     return mark if isinstance(mark, int) and not isinstance(mark, bool) and mark > 0 else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestration.core.lineage.columns import ColumnLineage
 from orchestration.core.state.table_state import TableState
 from orchestration.engine.workspace import Workspace
+from resources.storage.json_text import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,6 @@ def recorded_columns(workspace: Workspace, states: Mapping[str, TableState]) -> 
 def lineage_in(text: str) -> ColumnLineage | None:
     """The recorded lineage in a text; None for a text that cannot be read, for instance of a newer version."""
     try:
-        return ColumnLineage.from_json(json.loads(text))
+        return ColumnLineage.from_json(read_json(text))
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
