@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.support.examples", "tests.support.fixtures", "tests.support.workers"]
+pytest_plugins = ["tests.support.examples", "tests.support.fixtures", "tests.support.garbage", "tests.support.workers"]
 
 CONNECT_MODE = "SPARK_CONNECT_MODE_ENABLED"
 ROOT = Path(__file__).resolve().parent.parent

@@ -16,6 +16,8 @@ from tests.support.cli_calls import Aqi, tree
 from tests.support.raw_api import RawApi, silent
 from tests.support.scripted_api import CannedApi
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 NOW = datetime(2025, 8, 20, 6, tzinfo=UTC)
 KEY = "k3y-of-mine"
 
@@ -72,7 +74,6 @@ def test_nobody_is_there(aqi: Aqi) -> None:
     assert "open_meteo.base_url" in found["source"]["remedy"]
 
 
-@pytest.mark.costly
 def test_a_source_that_says_nothing_is_not_waited_for(aqi: Aqi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resources.open_meteo.examination.SECONDS", 0.3)
     with RawApi(silent) as server:

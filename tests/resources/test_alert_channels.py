@@ -20,6 +20,8 @@ from resources.alert_channels import AlertError, Bounded, Channel, Email, Webhoo
 from resources.settings.operations import EmailSettings, WebhookSettings
 from tests.support.alert_sinks import HookSink, MailSink, _Mail, free_port
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 MESSAGE = Message(
     Event.BEGAN,
     "failed",
@@ -103,7 +105,6 @@ def test_a_mail_server_that_is_slow(mail: MailSink) -> None:
     assert not mail.mails
 
 
-@pytest.mark.costly
 def test_a_mail_server_that_is_none(hook: HookSink) -> None:
     assert "takes no mail" in refusal(email(hook.port, timeout_seconds=0.5)).message
 
@@ -274,7 +275,6 @@ def test_what_goes_wrong_meanwhile_is_told_of_its_own_message_only() -> None:
     assert error is not None and error.message == "ValueError in the channel"
 
 
-@pytest.mark.costly
 def test_a_server_that_drips_holds_nobody_up(mail: MailSink) -> None:
     """Each line comes in time, and all of them do not."""
     mail.delay_seconds = 0.3

@@ -42,6 +42,8 @@ from tests.support.fetches import (
 )
 from tests.support.scripted_api import CannedApi, ScriptedApi
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 MONTH = PartitionSet.of(Days.of(date(2025, 7, 1), date(2025, 7, 30)), KEYS)
 DAILY = "Daily API request limit exceeded. Please try again tomorrow."
 HOURLY = "Hourly API request limit exceeded. Please try again in the next hour."
@@ -134,7 +136,6 @@ def test_what_came_before_is_kept_and_what_comes_after_is_not_asked() -> None:
     assert {type(error) for error in errors(asked, "c")} == {SourceNotAsked}
 
 
-@pytest.mark.costly
 def test_for_any_replies_no_more_is_sent_than_is_allowed() -> None:
     """(Requests without faults) × attempts + one a location."""
     replies = [refusal(400, "No data is available for this location"), refusal(500, "?"), refusal(503, "?")]
@@ -175,7 +176,6 @@ def waiting(told: list[str], clock: SleepingClock) -> Askings:
 GOOD = good_answer(list(LATITUDES.values()))[1]
 
 
-@pytest.mark.costly
 @pytest.mark.parametrize("status", [429, 400])
 @pytest.mark.parametrize(
     ("reason", "until", "seconds"),

@@ -36,6 +36,8 @@ from tests.support.fetches import (
 )
 from tests.support.scripted_api import ScriptedApi
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 # --- what is asked for ----------------------------------------------------------------------------
 
 

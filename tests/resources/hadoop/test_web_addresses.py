@@ -21,6 +21,8 @@ from resources.hadoop.datanodes import datanodes_gone
 from resources.hadoop.resource_manager import ResourceManager
 from resources.spark.on_yarn import check_containers
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 INFO = {"clusterInfo": {"haState": "ACTIVE", "state": "STARTED"}}
 
 

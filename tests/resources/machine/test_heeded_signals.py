@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.aqi_process import ROOT
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 HEEDS = """
 import sys, time
 from resources.machine.interrupts import Terminated, first_on_interrupt, heed_signals

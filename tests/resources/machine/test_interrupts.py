@@ -12,6 +12,8 @@ import pytest
 
 from resources.machine.interrupts import first_on_interrupt
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 
 @pytest.fixture(autouse=True)
 def _interrupts_raise() -> Iterator[None]:

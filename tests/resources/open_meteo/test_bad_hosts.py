@@ -20,6 +20,8 @@ from tests.support.clocks import SleepingClock
 from tests.support.raw_api import RawApi, Serve, dripping, endless, hang_up, silent, whole
 from tests.support.scripted_api import CannedApi
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 BODY = json.dumps(document()).encode()
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 MOVED = b"HTTP/1.1 302 Found\r\nLocation: https://elsewhere.example/\r\n\r\n"
@@ -28,7 +30,6 @@ MOVED = b"HTTP/1.1 302 Found\r\nLocation: https://elsewhere.example/\r\n\r\n"
 # --- an attempt has an end ------------------------------------------------------------------------
 
 
-@pytest.mark.costly
 @pytest.mark.parametrize(
     ("serve", "told"),
     [
@@ -51,7 +52,6 @@ def test_it_is_asked_again_after_an_attempt_without_end(client: Any, serve: Serv
     assert time.monotonic() - began < 5
 
 
-@pytest.mark.costly
 @pytest.mark.parametrize("status", ["200 OK", "302 Found\r\nLocation: https://elsewhere.example/", "500 No"])
 def test_a_body_without_end_takes_no_memory(client: Any, status: str) -> None:
     with RawApi(endless(b"\0" * 65536, status), whole(BODY)) as server:
@@ -85,7 +85,6 @@ def test_a_connection_that_ends(client: Any, clock: SleepingClock) -> None:
 # --- all attempts have one ------------------------------------------------------------------------
 
 
-@pytest.mark.costly
 def test_a_host_that_says_nothing_is_given_up(client: Any) -> None:
     began = time.monotonic()
     with RawApi(silent) as server:

@@ -27,6 +27,8 @@ from tests.support.api_answers import MINUTELY, NOW, ONE_DAY, TWO_CITIES, VARIAB
 from tests.support.clocks import SleepingClock
 from tests.support.scripted_api import CannedApi, Reply
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 
 def test_what_is_sent(client: Any) -> None:
     with CannedApi(good([document(48)] * 2)) as server:

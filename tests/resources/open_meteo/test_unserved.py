@@ -25,6 +25,8 @@ from resources.open_meteo.unserved import Unserved
 from tests.support.api_answers import DAY, HANOI, ONE_DAY, VARIABLES, bad, document, good, now
 from tests.support.scripted_api import CannedApi, Reply
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 ESSENTIAL = {"us_aqi", "pm2_5"}
 ASKED = replace(ONE_DAY, optional=frozenset(VARIABLES) - ESSENTIAL)
 WHAT = "Data corrupted at path ''. Cannot initialize VariableOrDerived<CamsVariable, CamsVariableDerived> from invalid"

@@ -22,6 +22,8 @@ from tests.support.lineage_receiver import Receiver
 from tests.support.told_runs import all_events
 from tests.support.watching import until
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 EVENTS = all_events()
 KEY = "s3cret-of-the-receiver"
 SLACK_SECONDS = 5
@@ -90,7 +92,6 @@ def test_one_that_comes_back_gets_all_of_them() -> None:
     assert [event["eventType"] for event in receiver.events] == [event["eventType"] for event in EVENTS]
 
 
-@pytest.mark.costly
 def test_one_that_becomes_slow(receiver: Receiver) -> None:
     """It takes a minute for the third: the wait at the end is the time-out, not a minute for each."""
     receiver.delays, receiver.delay_seconds = iter((0, 0)), 60
@@ -103,7 +104,6 @@ def test_one_that_becomes_slow(receiver: Receiver) -> None:
     assert time.monotonic() - began < 2 + SLACK_SECONDS
 
 
-@pytest.mark.costly
 @pytest.mark.parametrize("seconds_before_the_end", [0, 1])
 def test_one_that_answers_too_late(receiver: Receiver, seconds_before_the_end: float) -> None:
     receiver.delay_seconds = 30
@@ -112,7 +112,6 @@ def test_one_that_answers_too_late(receiver: Receiver, seconds_before_the_end: f
     assert seconds < 0.3 + SLACK_SECONDS
 
 
-@pytest.mark.costly
 def test_one_that_never_ends_its_answer(receiver: Receiver) -> None:
     receiver.endless = True
     outcome, seconds = sent(settings(receiver.url, timeout_seconds=0.5))
@@ -173,7 +172,6 @@ def test_a_receiver_on_this_machine_is_asked_through_no_proxy(
     assert sent(settings(receiver.url))[0] == Sent(len(EVENTS), 0)
 
 
-@pytest.mark.costly
 def test_one_elsewhere_is_asked_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     with CountingProxy() as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)

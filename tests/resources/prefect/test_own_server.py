@@ -31,6 +31,8 @@ from resources.prefect.home import (
 )
 from resources.prefect.server import EmbeddedServer, configured_api_url
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -195,7 +197,6 @@ def test_one_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         server.wait()
 
 
-@pytest.mark.costly
 def test_a_port_that_somebody_took_is_tried_again_at_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The third of them answers."""
     answers = f"exec {sys.executable} -m http.server --bind 127.0.0.1 --directory . $9"

@@ -19,6 +19,8 @@ from resources.prefect.reach import check_reachable, is_cloud, what_is_wrong
 from tests.support.alert_sinks import free_port
 from tests.support.prefect_stub import PrefectStub, html, listening, of_prefect, pool
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 OURS = prefect_version().partition(".")[0]
 
 
@@ -152,7 +154,6 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     server.server_close()
 
 
-@pytest.mark.costly
 def test_a_certificate_that_is_not_trusted_is_told_with_the_setting_that_helps(
     tls: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,7 +166,6 @@ def test_a_certificate_that_is_not_trusted_is_told_with_the_setting_that_helps(
         check_reachable(url)
 
 
-@pytest.mark.costly
 def test_a_server_without_tls_is_told_with_its_address() -> None:
     with listening(PrefectStub(of_prefect())) as stub:
         said, remedy = refusal(stub.url.replace("http://", "https://"))
@@ -179,7 +179,6 @@ def test_the_cloud_is_known_by_its_host() -> None:
     assert not is_cloud("http://127.0.0.1:4200/api")
 
 
-@pytest.mark.costly
 def test_a_pool_that_is_not_there_is_refused_with_the_nearest_names() -> None:
     with listening(PrefectStub(of_prefect(pool("aqi"), pool("aqi-dev"), pool("other"), pool("far", "docker")))) as stub:
         check_pool(stub.url, "aqi")

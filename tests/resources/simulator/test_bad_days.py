@@ -18,6 +18,8 @@ from resources.simulator.server import Simulator
 from tests.conftest import SHARED
 from tests.support.simulated_api import DANANG, HANOI, HCMC, NOW, ask, hours, simulator
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 KEYS = {"hanoi": HANOI, "hcmc": HCMC, "danang": DANANG}
 
 
@@ -158,7 +160,6 @@ def test_a_fault_of_one_location_so_many_times() -> None:
     assert statuses == [200, 503, 503, 200, 500]
 
 
-@pytest.mark.costly
 def test_every_fault_of_an_exchange_counts_and_says_which_requests() -> None:
     for name in EXCHANGE_FAULTS:
         with faulty(f"{name}@hcmc", slow_seconds=0, drip_seconds=0) as server:

@@ -15,6 +15,8 @@ from resources.simulator.faults import FAULTS, Fault, parse_faults
 from resources.simulator.server import Simulator
 from tests.support.simulated_api import NOW, ask, hours, simulator
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 
 def test_faults_are_parsed() -> None:
     assert parse_faults("") == ()

@@ -26,6 +26,8 @@ from tests.support.clocks import MovingClock
 from tests.support.scripted_api import CannedApi
 from tests.support.simulated_api import HANOI, NOW, ask
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 DATE = {"Date": "Mon, 13 Oct 2025 10:31:05 GMT"}
 KEY = "se/cret=1"
 
@@ -219,7 +221,6 @@ def test_many_at_once_are_all_kept(tmp_path: Path) -> None:
     assert len(chain.kept) == len(chain.log) == 8
 
 
-@pytest.mark.costly
 def test_a_client_sees_no_difference_and_the_replay_none_either(tmp_path: Path) -> None:
     """Hour after hour, with revisions and a failure: recorded, then asked again at the same moments."""
     evening = datetime(2025, 10, 13, 21, 30, tzinfo=UTC)

@@ -11,6 +11,8 @@ from orchestration.core.errors import MachineError
 from resources.hadoop.resource_manager import Application
 from resources.spark.queue_wait import QueueWait
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 
 class Cluster:
     """A ResourceManager with one application, or none. away: it does not answer."""

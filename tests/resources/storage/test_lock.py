@@ -20,6 +20,8 @@ from orchestration.core.errors import MachineError, WarehouseLocked
 from resources.storage.lock import LOCK_NAME
 from tests.support.lock_holders import HOLD, SINCE, Holder, StartHolder, described, is_free, kill, mine, ticks
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 HOLD_WITH_CHILD = """
 import subprocess, sys
 from pathlib import Path
@@ -175,7 +177,6 @@ def unnamed(request: pytest.FixtureRequest, tmp_path: Path, holds: StartHolder) 
     return holder
 
 
-@pytest.mark.costly
 def test_who_writes_its_name_later_is_told_by_name(unnamed: Holder, tmp_path: Path) -> None:
     told: list[str] = []
 
@@ -196,7 +197,6 @@ def test_who_writes_its_name_later_is_told_by_name(unnamed: Holder, tmp_path: Pa
     assert told == [described(unnamed.process.pid)]
 
 
-@pytest.mark.costly
 def test_who_writes_its_name_later_is_named_to_one_that_does_not_wait(unnamed: Holder, tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool:
         refused = pool.submit(refusal, tmp_path, name_seconds=30)
@@ -206,7 +206,6 @@ def test_who_writes_its_name_later_is_named_to_one_that_does_not_wait(unnamed: H
         assert refused.result(20).startswith(f"refused: in use by {described(unnamed.process.pid)};")
 
 
-@pytest.mark.costly
 def test_who_never_writes_its_name_holds_it_all_the_same(unnamed: Holder, tmp_path: Path) -> None:
     before = (tmp_path / LOCK_NAME).read_text(encoding="utf-8")
     named = f"run {json.loads(before)['run_id']} (process " if before else "another run"

@@ -17,6 +17,8 @@ from resources.storage import patience
 from resources.storage.files import open_files
 from resources.storage.patience import NoAnswer, answered, each_answered
 
+pytestmark = pytest.mark.costly  # servers, or waits
+
 URI = "hdfs://nobody:8020/lake"
 _ports = count(21_001)
 """One file system a port; nobody is there, and nobody is called."""
@@ -41,7 +43,6 @@ def test_a_call_without_an_answer_ends_by_name(never: threading.Event) -> None:
     assert isinstance(found.value, OSError)
 
 
-@pytest.mark.costly
 def test_who_was_silent_is_waited_for_a_moment_until_there_is_an_answer(
     never: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,7 +68,6 @@ def test_a_folder_of_this_machine_is_waited_for() -> None:
     assert answered("/lake", "a", lambda: time.sleep(0.2) or threading.current_thread()) is threading.main_thread()
 
 
-@pytest.mark.costly
 def test_each_of_several_has_its_own_time(never: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "_seconds", lambda: 0.6)
 
@@ -83,7 +83,6 @@ def test_each_of_several_has_its_own_time(never: threading.Event, monkeypatch: p
         next(came)
 
 
-@pytest.mark.costly
 @pytest.mark.parametrize("method", ["ls", "info", "cat_file", "exists", "makedirs", "rm", "pipe_file", "mv"])
 def test_every_way_to_files_ends(method: str, never: threading.Event) -> None:
     more = {"pipe_file": [b"b"], "mv": ["/lake/b"]}.get(method, [])
