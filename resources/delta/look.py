@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ PARQUET = b"PAR1"
 _CHECKPOINT = re.compile(r"([0-9]{20})\.checkpoint\.(?:[0-9a-f-]{36}\.|([0-9]{10})\.([0-9]{10})\.)?(parquet|json)")
 _COMMIT = re.compile(r"([0-9]{20})\.json")
 SPANS_NAMED = 3
+_END_BYTES = 64
+"""Of a commit, read to see whether it ends as commits do."""
 
 
 def looked(key: str, log: DeltaLog, start: TableState | None, *, spark: bool) -> TableState:
@@ -48,7 +51,7 @@ def looked(key: str, log: DeltaLog, start: TableState | None, *, spark: bool) ->
             return state
         state = log.snapshots.newest(MOST) or state
     known = bool(state.records)
-    if why := log_fault(log.uri) or ("" if error is None else in_a_line(error)):
+    if why := log_fault(log.uri) or ("" if error is None else in_a_line(error)) or cut_commit(log.uri):
         return with_damage(state, (), _trouble(key, log.uri, why, recorded=known))
     try:
         state = _whole(log.uri, state)
@@ -221,6 +224,32 @@ def _wrong(files: Any, folder: str, sizes: Mapping[str, int]) -> Iterator[str]:
             yield f"the checkpoint of version {last} of its log is damaged ({name})"
 
 
+def cut_commit(uri: str) -> str:
+    """Which commit that readers need does not end as commits do, as after a loss of power; empty if all do.
+
+    It reads the end of each, as nobody else does where a snapshot covers a commit. Only of a folder of this machine:
+    HDFS keeps files whole, and checks them with every read.
+    """
+    if urlsplit(uri).scheme not in ("", "file"):
+        return ""
+    files, root = open_files(uri)
+    names = names_in(files, f"{root}/_delta_log")
+    for version in DeltaLog(uri).versions(max(_checkpoints(names), default=-1)):
+        if not _ends_well(Path(root, "_delta_log", f"{version:020d}.json")):
+            return f"version {version} of its log is cut off"
+    return ""
+
+
+def _ends_well(path: Path) -> bool:
+    """Whether a commit ends as an action does, as it may not after a loss of power; true of one that cannot be read."""
+    try:
+        with path.open("rb") as commit:
+            commit.seek(max(0, commit.seek(0, os.SEEK_END) - _END_BYTES))
+            return commit.read().rstrip().endswith(b"}")
+    except OSError:
+        return True
+
+
 def _span_in_words(span: tuple[int, int]) -> str:
     return str(span[0]) if span[0] == span[1] else f"{span[0]} to {span[1]}"
 
@@ -300,7 +329,7 @@ def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[s
 def log_trouble(key: str, uri: str) -> Trouble | None:
     """What is wrong with the commits that readers of a table need; None if nothing is. Each of these commits is read.
 
-    An inspection (``looked``) does not read commits that a snapshot covers. Raises WarehouseError if the file system is
+    Of commits that a snapshot covers, an inspection (``looked``) reads at most the ends. Raises WarehouseError if the file system is
     in trouble.
     """
     files, root = open_files(uri)

@@ -143,6 +143,17 @@ def empty_a_commit(table: Path) -> None:
     commits(table)[-2].write_text("")
 
 
+def cut_a_commit_that_is_read_no_more(table: Path) -> None:
+    path = commits(table)[-2]
+    path.write_text(path.read_text()[:-20])
+
+
+def fill_a_commit_with_zeros(table: Path) -> None:
+    """As some file systems leave a file after a loss of power."""
+    path = commits(table)[-2]
+    path.write_bytes(bytes(path.stat().st_size))
+
+
 def lose_the_log(table: Path) -> None:
     shutil.rmtree(table / "_delta_log")
 
@@ -217,6 +228,8 @@ OTHERS = [
     Damage(cut_a_commit, oracle.EPISODE, "of the table's log is damaged", rebuilt=True),
     Damage(nest_a_commit_too_deep, oracle.EPISODE, "of the table's log is damaged", rebuilt=True),
     Damage(empty_a_commit, oracle.FACT_HOURLY, "of its log is empty", rebuilt=True),
+    Damage(cut_a_commit_that_is_read_no_more, oracle.SILVER, "of its log is cut off", rebuilt=True),
+    Damage(fill_a_commit_with_zeros, oracle.CITY_DAILY, "of its log is cut off", rebuilt=True),
     Damage(lose_the_log, oracle.CITY_DAILY, "its log is gone", rebuilt=True),
     Damage(cut_the_checkpoint, oracle.BRONZE, "is damaged", rebuilt=True),
     Damage(lose_the_checkpoint, oracle.FACT_HOURLY, "is gone", rebuilt=True),
