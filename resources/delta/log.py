@@ -73,6 +73,8 @@ class DeltaLog:
             raise ValueError("it is cut off, or no JSON") from error
         if not actions:
             raise ValueError("the file is empty")
+        if not all(isinstance(action, dict) for action in actions):
+            raise ValueError("it has what is no action")
         return actions
 
     def commit(self, version: int, files: Mapping[str, FileSpan] | None = None) -> Commit:

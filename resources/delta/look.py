@@ -64,6 +64,9 @@ def looked(key: str, log: DeltaLog, start: TableState | None, *, spark: bool) ->
 
 def not_looked(key: str, log: DeltaLog, start: TableState | None, error: OSError) -> TableState:
     """The last known state of a table whose folder cannot be inspected, with the reason."""
+    nothing = TableState()
+    if error.errno == errno.ELOOP and (found := linked(key, log.uri, nothing)) is not nothing:
+        return found
     remedy = f"`aqi repair {key} --rebuild` makes it anew."
     if isinstance(error, PermissionError):
         remedy = f"Give this user rights to read and write all that is in {log.uri}."
@@ -114,13 +117,14 @@ def _whole(uri: str, state: TableState) -> TableState:
 
 
 def linked(key: str, uri: str, state: TableState) -> TableState:
-    """The state of a local table that does not exist; with the reason, if its folder is a link to nothing."""
+    """The state of a local table that does not exist; with the reason, if its folder is a link to nothing,
+    or to itself."""
     folder = Path(local_path(uri))
     if not folder.is_symlink() or folder.exists():
         return state
     what = f"the folder of {key} is a link to {folder.readlink()}, where nothing is"
     remedy = f"Bring that back (a disk that is not mounted?), or remove the link {folder} and make the table anew."
-    return with_damage(state, (), Trouble(what, remedy, recorded=False))
+    return with_damage(state, (), Trouble(what, remedy, recorded=False, refused=True))
 
 
 def can_be_listed(uri: str) -> bool:

@@ -327,12 +327,29 @@ def no_folder_but_a_link(table: Path) -> None:
     table.symlink_to(table.parent / "not-mounted", target_is_directory=True)
 
 
+def no_folder_but_a_link_to_itself(table: Path) -> None:
+    shutil.rmtree(table)
+    table.symlink_to(table.name)
+
+
+@pytest.mark.parametrize("do", [no_folder_but_a_link, no_folder_but_a_link_to_itself])
+def test_a_link_to_nothing_is_not_rebuilt(made: Made, lake: Lake, do: Callable[[Path], None]) -> None:
+    """Its table may be on a disk that is not mounted. Who removes the link can make the table."""
+    Damage(do, oracle.CITY_DAILY).to(lake.folder)
+    refused = aqi(lake, "repair", oracle.CITY_DAILY, "--rebuild", "--yes")
+    assert refused.exit_code == 1 and "or remove the link" in refused.stderr
+    lake.folder.joinpath(*oracle.CITY_DAILY.split(".")).unlink()
+    assert lake.materialize(RANGE).ok
+    assert lake.tables() == made[1]
+
+
 @pytest.mark.parametrize(
     ("do", "remedy"),
     [
         (no_log_but_a_file, f"`aqi repair {oracle.CITY_DAILY} --rebuild` makes it anew."),
         (no_folder_but_a_file, f"`aqi repair {oracle.CITY_DAILY} --rebuild` makes it anew."),
         (no_folder_but_a_link, "or remove the link "),
+        (no_folder_but_a_link_to_itself, "or remove the link "),
     ],
 )
 def test_a_location_without_a_table_is_told_alike_by_all(lake: Lake, do: Callable[[Path], None], remedy: str) -> None:

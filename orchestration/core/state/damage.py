@@ -49,7 +49,8 @@ class Trouble:
     recorded: bool = True
     """Whether the table's state could be read from its log."""
     refused: bool = False
-    """Whether this user merely has no permission to read the table. Then nothing of it is lost."""
+    """Whether the table merely cannot be reached: this user has no permission, or the folder is a link to nothing. Then
+    nothing of it is lost."""
     moved: bool = False
     """Whether the folder has the table of another asset. Then nothing is taken over from it."""
 
