@@ -333,8 +333,8 @@ def unreadable_files(uri: str, live: Mapping[str, FileSpan], known: Collection[s
 def log_trouble(key: str, uri: str) -> Trouble | None:
     """What is wrong with the commits that readers of a table need; None if nothing is. Each of these commits is read.
 
-    Of commits that a snapshot covers, an inspection (``looked``) reads at most the ends. Raises WarehouseError if the file system is
-    in trouble.
+    Of commits that a snapshot covers, an inspection (``looked``) reads at most the ends. Raises WarehouseError if the
+    file system is in trouble.
     """
     files, root = open_files(uri)
     names, log = names_in(files, f"{root}/_delta_log"), DeltaLog(uri)
