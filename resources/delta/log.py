@@ -48,7 +48,7 @@ class DeltaLog:
 
     def versions(self, after: int = -1) -> list[int]:
         """The versions that have a commit file, above ``after``, ascending; empty where there is no table."""
-        return [version for version in _commits(self._log_names()) if version > after]
+        return [version for version in commits_in(self._log_names()) if version > after]
 
     def newest(self) -> int | None:
         """The version of the table, of which a checkpoint may be all that is left; None where there is no table."""
@@ -200,7 +200,7 @@ class DeltaLog:
         newest = newest if until is None else min(newest, until)
         state = replace(start or self.snapshots.newest(newest) or TableState(), locations=self._locations)
         try:
-            for version in _commits(names):
+            for version in commits_in(names):
                 if not _last(state) < version <= newest:
                     continue
                 try:
@@ -241,7 +241,8 @@ class DeltaLog:
             return ""
 
 
-def _commits(names: Iterable[str]) -> list[int]:
+def commits_in(names: Iterable[str]) -> list[int]:
+    """The versions of the commit files among the names of a log's files, ascending."""
     found = (int(name[:20]) for name in names if re.fullmatch(r"[0-9]{20}\.json", name))
     return sorted(version for version in found if version <= MOST)
 

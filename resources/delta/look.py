@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +22,7 @@ from orchestration.core.errors import WarehouseError, in_a_line
 from orchestration.core.state.damage import LostFile, Trouble, as_folded, with_damage
 from orchestration.core.state.table_state import FileSpan, TableState
 from resources.delta.features import Features, trouble_of
-from resources.delta.log import MOST, DeltaLog
+from resources.delta.log import MOST, DeltaLog, commits_in
 from resources.delta.mending import check_in_order, is_refused
 from resources.delta.opening import open_table
 from resources.delta.rows import BATCH_ROWS, local_path
@@ -33,7 +33,6 @@ from resources.storage.patience import NoAnswer
 
 PARQUET = b"PAR1"
 _CHECKPOINT = re.compile(r"([0-9]{20})\.checkpoint\.(?:[0-9a-f-]{36}\.|([0-9]{10})\.([0-9]{10})\.)?(parquet|json)")
-_COMMIT = re.compile(r"([0-9]{20})\.json")
 SPANS_NAMED = 3
 _END_BYTES = 64
 """Of a commit, read to see whether it ends as commits do."""
@@ -203,13 +202,11 @@ def log_fault(uri: str) -> str:
 def _wrong(files: Any, folder: str, sizes: Mapping[str, int]) -> Iterator[str]:
     """sizes: of the files of the log by name, in bytes."""
     names = sorted(sizes)
-    versions = (int(found[1]) for name in names if (found := _COMMIT.fullmatch(name)))
-    commits = sorted(version for version in versions if version <= MOST)
-    checkpoints = _checkpoints(names)
+    commits, checkpoints = commits_in(names), _checkpoints(names)
     last = max(checkpoints, default=-1)
     if not commits and not checkpoints:
         yield "its log is gone"
-    behind = [version for version in commits if version > last]
+    behind = _behind(commits, checkpoints)
     gone = [(before + 1, after - 1) for before, after in pairwise([last, *behind]) if after > before + 1]
     if gone:
         first, end = gone[0]
@@ -238,7 +235,7 @@ def cut_commit(uri: str) -> str:
         return ""
     files, root = open_files(uri)
     names = names_in(files, f"{root}/_delta_log")
-    for version in DeltaLog(uri).versions(max(_checkpoints(names), default=-1)):
+    for version in _behind(commits_in(names), _checkpoints(names)):
         if not _ends_well(Path(root, "_delta_log", f"{version:020d}.json")):
             return f"version {version} of its log is cut off"
     return ""
@@ -256,6 +253,12 @@ def _ends_well(path: Path) -> bool:
 
 def _span_in_words(span: tuple[int, int]) -> str:
     return str(span[0]) if span[0] == span[1] else f"{span[0]} to {span[1]}"
+
+
+def _behind(commits: Iterable[int], checkpoints: Collection[int]) -> list[int]:
+    """The commits that readers need: those after the last checkpoint."""
+    last = max(checkpoints, default=-1)
+    return [version for version in commits if version > last]
 
 
 def _checkpoints(names: Sequence[str]) -> dict[int, list[str]]:
